@@ -1,0 +1,1 @@
+"""Kinecast: forecast the motion of every point in a video."""

@@ -1,0 +1,1 @@
+"""Values: what the rest of the package speaks in (NumPy and torch only)."""

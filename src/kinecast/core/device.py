@@ -1,0 +1,45 @@
+"""The one place that knows device names."""
+
+import resource
+import sys
+
+import torch
+
+from kinecast.core.errors import UserError
+
+
+def resolve(name: str = "auto") -> torch.device:
+    """A usable device; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        UserError: an unknown name, or a device this machine does not have.
+    """
+    if name == "auto":
+        return torch.device(_available()[0])
+    kind = name.split(":")[0]
+    if kind not in ("cuda", "mps", "cpu"):
+        raise UserError(f"expected device auto, cuda, cuda:N, mps or cpu, got {name!r}")
+    if kind not in _available():
+        raise UserError(
+            f"device {name!r} is not available here, only {', '.join(_available())}; "
+            "use --device auto"
+        )
+    return torch.device(name)
+
+
+def peak_memory_bytes(device: torch.device | None = None) -> int:
+    """Largest memory held so far: of the process, plus that of the accelerator if it is one."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak *= 1 if sys.platform == "darwin" else 1024
+    if device is not None and device.type == "cuda":
+        peak += torch.cuda.max_memory_allocated(device)
+    return int(peak)
+
+
+def _available() -> list[str]:
+    names = ["cpu"]
+    if torch.backends.mps.is_available():
+        names.insert(0, "mps")
+    if torch.cuda.is_available():
+        names.insert(0, "cuda")
+    return names

@@ -1,0 +1,21 @@
+"""Errors that a user can act on."""
+
+
+class UserError(ValueError):
+    """A user's mistake. The message is one line: what was expected, what was got, what to do next.
+
+    The command line prints it and exits with status 2; a library caller catches it as ValueError.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class MissingExtraError(UserError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package {package}, which is not installed; "
+            f'run: pip install "kinecast[{extra}]"'
+        )

@@ -1,0 +1,36 @@
+"""Every random draw comes from an explicit generator, made here from integer keys.
+
+Draws are made on the CPU, so that they do not depend on the device, and per sample, so that they do
+not depend on the batch.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinecast.core.errors import UserError
+
+
+def generator(*keys: int) -> torch.Generator:
+    """A CPU generator that depends on all the keys, in order (for example seed, sample index).
+
+    Raises:
+        UserError: a key is negative.
+    """
+    if any(key < 0 for key in keys):
+        raise UserError(f"expected seeds >= 0, got {keys}")
+    state = np.random.SeedSequence(keys).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state))
+
+
+def sample_noise(
+    seed: int, indices: Sequence[int], shape: tuple[int, ...]
+) -> Float[Tensor, "k *shape"]:
+    """Standard normal noise of samples `indices`, float32 (K, *shape).
+
+    Sample k depends on (seed, k) alone: it is bit-equal whatever the batch it is drawn in.
+    """
+    return torch.stack([torch.randn(shape, generator=generator(seed, k)) for k in indices])
