@@ -17,6 +17,7 @@ from torch import Tensor
 from kinecast.core.errors import UserError
 
 Size = tuple[int, int]
+REFERENCE_SIZE: Size = (832, 480)  # the published frame
 Points = TypeVar("Points", NDArray[np.float32], Tensor)
 
 
@@ -56,6 +57,20 @@ def displacement_to_pixels(xy: Points, size: Size) -> Points:
     return 0.5 * xy * _like(size, xy)
 
 
+def displacement_to_reference(xy: Points, size: Size) -> Points:
+    """Differences of normalised coordinates -> isotropic reference pixels.
+
+    Reference pixels are pixels of a frame of the same shape with the area of 832x480, so that a
+    network sees the same motion whatever the resolution, and x and y on one scale.
+    """
+    return displacement_to_pixels(xy, size) * _reference_scale(size)
+
+
+def displacement_from_reference(xy: Points, size: Size) -> Points:
+    """Isotropic reference pixels -> differences of normalised coordinates."""
+    return displacement_to_normalised(xy, size) / _reference_scale(size)
+
+
 def from_pixel_centres(xy: Points) -> Points:
     """Points whose integers are pixel centres (OpenCV, CoTracker, AllTracker) -> the rule."""
     return xy + 0.5
@@ -75,6 +90,10 @@ def inside(xy: Points, size: Size) -> Any:
 def diagonal(size: Size) -> float:
     """Length of the frame's diagonal in pixels."""
     return float(np.hypot(size[0], size[1]))
+
+
+def _reference_scale(size: Size) -> float:
+    return float(np.sqrt(REFERENCE_SIZE[0] * REFERENCE_SIZE[1] / (size[0] * size[1])))
 
 
 def _like(size: Size, xy: Points) -> Points:

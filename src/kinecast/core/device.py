@@ -1,5 +1,6 @@
 """The one place that knows device names."""
 
+import os
 import resource
 import sys
 
@@ -43,3 +44,10 @@ def _available() -> list[str]:
     if torch.cuda.is_available():
         names.insert(0, "cuda")
     return names
+
+
+def memory_bytes(device: torch.device) -> int:
+    """Memory of the machine, or of the accelerator: all of it, used or not."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,5 +1,8 @@
 """Errors that a user can act on."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(ValueError):
     """A user's mistake. The message is one line: what was expected, what was got, what to do next.
@@ -19,3 +22,9 @@ class MissingExtraError(UserError, ImportError):
             f"this needs the package {package}, which is not installed; "
             f'run: pip install "kinecast[{extra}]"'
         )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for the known name nearest to a mistyped one, or '' if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -56,7 +56,8 @@ class Grid:
         """
         W, H = check_size(size)
         if stride is None:
-            stride = max(1, round(math.sqrt(W * H / DEFAULT_CELLS)))
+            wanted = max(1, round(math.sqrt(W * H / DEFAULT_CELLS)))
+            stride = float(min(wanted, 2 * min(W, H) - 1))  # a thin frame still holds a row
         if not stride >= 1 or stride / 2 >= min(W, H):
             raise UserError(
                 f"expected a stride from 1 to below {2 * min(W, H)} pixels on a {W}x{H} frame, "

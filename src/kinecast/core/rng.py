@@ -27,10 +27,12 @@ def generator(*keys: int) -> torch.Generator:
 
 
 def sample_noise(
-    seed: int, indices: Sequence[int], shape: tuple[int, ...]
+    seed: int, indices: Sequence[int], shape: tuple[int, ...], window: int = 0
 ) -> Float[Tensor, "k *shape"]:
     """Standard normal noise of samples `indices`, float32 (K, *shape).
 
-    Sample k depends on (seed, k) alone: it is bit-equal whatever the batch it is drawn in.
+    Sample k depends on (seed, k) alone: it is bit-equal whatever the batch it is drawn in. A
+    forecast that rolls forward draws anew for each later `window`.
     """
-    return torch.stack([torch.randn(shape, generator=generator(seed, k)) for k in indices])
+    keys = (window,) if window else ()
+    return torch.stack([torch.randn(shape, generator=generator(seed, k, *keys)) for k in indices])

@@ -29,7 +29,7 @@ class Tracks:
         source: provenance (tracker, thresholds, seed, versions); JSON-able.
 
     Raises:
-        UserError: shapes disagree, a visible point is not finite, or a query frame is wrong.
+        UserError: shapes disagree, a visible point is not finite, or a query frame or fps is wrong.
     """
 
     xy: Float32[np.ndarray, "t n 2"]
@@ -66,6 +66,8 @@ class Tracks:
             )
         if not self.visible[self.query_frame[asked], asked].all():
             raise UserError("expected every point visible at its query frame, got one hidden")
+        if self.fps is not None and not 0 < self.fps < float("inf"):
+            raise UserError(f"expected fps > 0 frames a second or None, got {self.fps}")
         if self.grid is not None and self.grid.count != N:
             raise UserError(
                 f"expected {self.grid.count} points for a {self.grid.h}x{self.grid.w} grid, got {N}"

@@ -1,7 +1,7 @@
 """Video: frames on the CPU, read window by window."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,6 +10,7 @@ from kinecast.core.coords import Size
 from kinecast.core.errors import UserError
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """Where frames come from: a file, a folder of images, an array."""
 
@@ -30,9 +31,14 @@ class Video:
         size: (W, H) as displayed.
         fps: frames a second, or None when the source has none.
         name: what to call it in messages and provenance.
+        warnings: what the user should know of the source (truncated, damaged frames); the source
+            may add to it while frames are read.
     """
 
-    def __init__(self, source: FrameSource, name: str = "video") -> None:
+    def __init__(
+        self, source: FrameSource, name: str = "video", warnings: list[str] | None = None
+    ) -> None:
+        self.warnings = [] if warnings is None else warnings
         self._source = source
         self.size = source.size
         self.fps = source.fps

@@ -1,1 +1,1 @@
-"""flow."""
+"""Rectified flow over any callable velocity(z_t, t)."""

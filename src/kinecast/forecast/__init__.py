@@ -1,1 +1,1 @@
-"""forecast."""
+"""The product as a library: load a model, forecast a history."""

@@ -1,1 +1,1 @@
-"""metrics."""
+"""Pure functions (tracks, tracks) -> number, one idea a file."""

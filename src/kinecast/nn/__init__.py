@@ -1,1 +1,1 @@
-"""nn."""
+"""The transformer core that every network shares."""

@@ -1,0 +1,108 @@
+"""`kinecast`: a table verb -> function, and what a user sees when something is wrong."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+import tyro
+
+from kinecast.core.errors import UserError, did_you_mean
+
+# verb -> (module:function, what it does); a verb's module is imported when it is called.
+VERBS = {
+    "forecast": ("forecast:forecast", "forecast the motion of every point in a video"),
+    "track": ("track:track", "track a grid of points through a video"),
+    "show": ("show:show", "draw tracks or a forecast over their video"),
+    "eval": ("eval:evaluate", "score a forecast file against a track file"),
+    "synth": ("synth:synth", "simulate worlds with exact tracks"),
+    "train": ("train:train", "train a model from a recipe"),
+    "bench": ("bench:bench", "measure forecasts and baselines over many clips"),
+    "models": ("models:models", "list the models that are here"),
+    "doctor": ("doctor:doctor", "check this installation"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Returns:
+        Exit status: 0, 2 for a user's mistake or a full disk, 130 after Ctrl-C, 1 for a bug or a
+        verb's own "not fine" (`doctor`). Errors are one line on stderr; --debug adds the traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except SystemExit as stop:  # tyro's --help and wrong options, a verb's own status
+        return _status(stop)
+    except BrokenPipeError:  # the reader of our output left: `kinecast ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return _fail("interrupted; files that were not finished have been removed", 130, debug)
+    except UserError as error:
+        return _fail(str(error), 2, debug)
+    except MemoryError:
+        return _fail("out of memory; use a larger --stride or fewer --samples", 2, debug)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        return _fail(f"{error.strerror or error}{place}; fix this and run again", 2, debug)
+    except Exception as error:
+        name = type(error).__name__
+        message = f"internal error, {name}: {error}; run again with --debug and report this"
+        return _fail(message, 1, debug)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(f"kinecast {version('kinecast')}")
+        return 0
+    verb, *options = words
+    if verb not in VERBS:
+        raise UserError(
+            f"expected a verb of {', '.join(VERBS)}, got {verb!r}{did_you_mean(verb, VERBS)}"
+        )
+    module, function = VERBS[verb][0].split(":")
+    call = getattr(import_module(f"kinecast.cli.{module}"), function)
+    result = tyro.cli(
+        call,
+        prog=f"kinecast {verb}",
+        args=options,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    return result if isinstance(result, int) else 0
+
+
+def _help() -> str:
+    lines = ["usage: kinecast VERB ...", ""]
+    lines += [f"  {verb:<10}{text}" for verb, (_, text) in VERBS.items()]
+    lines += [
+        "",
+        "  kinecast VERB --help   its options",
+        "  kinecast --version     the version",
+        "  --debug                with any verb: the traceback of an error",
+    ]
+    return "\n".join(lines)
+
+
+def _status(stop: SystemExit) -> int:
+    if stop.code is None or isinstance(stop.code, int):
+        return stop.code or 0
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _fail(message: str, status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"kinecast: {' '.join(message.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,109 @@
+"""`kinecast synth`: simulated worlds with exact tracks."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from kinecast.cli.progress import progress_bar
+from kinecast.core.coords import Size, check_size
+from kinecast.core.errors import UserError
+from kinecast.core.tracks import Tracks
+from kinecast.data.synth import FAMILIES, HELD_OUT, TRAIN_MIX, generate
+from kinecast.io.atomic import atomic_folder
+from kinecast.io.image import write_image
+from kinecast.io.tracks_file import save_tracks
+from kinecast.viz.contact import contact_sheet
+
+_AT_ONCE = 16  # clips: a progress step, and what memory holds
+_ON_SHEET = 12  # clips drawn
+
+
+def synth(
+    family: Annotated[str, tyro.conf.Positional] = "mix",
+    /,
+    *,
+    out: Path | None = None,
+    seed: int = 0,
+    n: int = 8,
+    frames: int = 162,
+    size: str = "832x480",
+    anchor: int = 0,
+    motion: Path | None = None,
+    device: str = "cpu",
+    list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
+    json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Write clips of a family of worlds as track files, and a contact sheet of them.
+
+    Args:
+        family: a name that --list shows, or "mix": the families of training, as they are mixed.
+        out: folder for FAMILY_00000.npz, ... and contact.png.
+        seed: clip i depends on (family, seed, i) alone.
+        n: number of clips.
+        frames: frames a clip.
+        size: WxH of the frame in pixels.
+        anchor: frame in which the grid of points is laid.
+        motion: folder of recorded motion (docs/worlds.md); procedural motion without it.
+        device: auto, cpu, cuda or mps.
+        list_: list the families and stop.
+        json_: print one JSON object.
+    """
+    if list_:
+        _print_families(json_)
+        return
+    if out is None:
+        raise UserError("expected a folder to write to; add --out DIR")
+    if n < 1:
+        raise UserError(f"expected --n of 1 or more clips, got {n}")
+    frame = _parse_size(size)
+    names: list[str] = []
+    drawn: list[Tracks] = []
+    captions: list[str] = []
+    with atomic_folder(out) as folder, progress_bar("simulating") as advance:
+        for start in range(0, n, _AT_ONCE):
+            worlds = generate(
+                family, seed=seed, n=min(_AT_ONCE, n - start), start=start, frames=frames,
+                size=frame, anchor=anchor, motion=motion, device=device,
+            )  # fmt: skip
+            for i in range(len(worlds)):
+                clip = worlds.clip(i)
+                names.append(f"{family}_{start + i:05d}.npz")
+                save_tracks(folder / names[-1], clip.tracks)
+                if len(drawn) < _ON_SHEET:
+                    drawn.append(clip.tracks)
+                    captions.append(clip.id)
+            advance(start + len(worlds), n)
+        names.append("contact.png")
+        write_image(folder / names[-1], contact_sheet(drawn, captions))
+    paths = [str(out.resolve() / name) for name in names]
+    if json_:
+        print(json.dumps({"family": family, "seed": seed, "paths": paths}))
+    else:
+        print("\n".join(paths))
+
+
+def _print_families(json_: bool) -> None:
+    rows = [
+        {"name": name, "about": family.about, "weight": TRAIN_MIX.get(name, 0.0)}
+        for name, family in FAMILIES.items()
+    ]
+    if json_:
+        print(json.dumps({"families": rows, "held_out": list(HELD_OUT)}))
+        return
+    table = Table("name", "share of mix", "what moves")
+    total = sum(TRAIN_MIX.values())
+    for name, family in FAMILIES.items():
+        share = f"{100 * family.weight / total:.1f} %" if family.weight else "held out"
+        table.add_row(name, share, family.about)
+    Console().print(table)
+
+
+def _parse_size(text: str) -> Size:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise UserError(f"expected --size WxH such as 832x480, got {text!r}")
+    return check_size((int(parts[0]), int(parts[1])))

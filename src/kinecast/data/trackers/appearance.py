@@ -1,0 +1,96 @@
+"""What the surroundings of points look like, and where they look the same.
+
+A template is a window of colours around a point, weighted towards the surface that the point lies
+on: samples near it and of its own colour (a bilateral window), so that a point beside an object's
+edge is recognised by its own side.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from kinecast.data.trackers.dis import sample
+
+RADIUS, SPACING = 8, 2  # of the window's samples, working pixels
+REACH = 5.0  # spatial sigma, working pixels
+COLOUR = 30.0  # colour sigma, levels of 255
+LEVEL = 6.0  # levels by which equal surfaces may differ
+TEXTURE = 0.25  # share of a window's own variance by which equal windows may differ
+LIGHT = 15.0  # levels by which a whole window may turn brighter or darker
+
+_steps = np.arange(-RADIUS, RADIUS + 1, SPACING, dtype=np.float32)
+OFFSETS: Float32[np.ndarray, "p 2"] = np.stack(np.meshgrid(_steps, _steps), -1).reshape(-1, 2)
+
+
+def smooth(frame: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w 3"]:
+    """Colours ready to be sampled every `SPACING` pixels."""
+    return cv2.GaussianBlur(frame.astype(np.float32), (0, 0), SPACING / 2)
+
+
+@dataclass
+class Templates:
+    """Windows of N points.
+
+    Attributes:
+        colour: of each sample.
+        weight: of each sample, summing to 1 over the window.
+        slope: of the colour, per working pixel.
+        variance: of the weighted colours, mean over channels.
+    """
+
+    colour: Float32[np.ndarray, "n p 3"]
+    weight: Float32[np.ndarray, "n p"]
+    slope: Float32[np.ndarray, "n p 3 2"]
+    variance: Float32[np.ndarray, " n"]
+
+    @classmethod
+    def at(cls, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]) -> "Templates":
+        """Windows around points of a smoothed frame."""
+        where = xy[:, None] + OFFSETS
+        colour = sample(image, where)
+        step = np.eye(2, dtype=np.float32)
+        slope = np.stack(
+            [(sample(image, where + s) - sample(image, where - s)) / 2 for s in step], axis=-1
+        )
+        middle = colour[:, len(OFFSETS) // 2, None]
+        unlike = np.square(colour - middle).sum(-1) / (2 * COLOUR**2)
+        far = np.square(OFFSETS).sum(-1) / (2 * REACH**2)
+        weight = np.exp(-unlike - far)
+        weight /= weight.sum(1, keepdims=True)
+        mean = _mean(weight, colour)
+        variance = _mean(weight, np.square(colour - mean)).mean((1, 2))
+        return cls(colour, weight, slope, variance)
+
+    def replace(self, which: np.ndarray, other: "Templates") -> None:
+        """Take the windows of some points from another set of the same points."""
+        for name in ("colour", "weight", "slope", "variance"):
+            getattr(self, name)[which] = getattr(other, name)[which]
+
+    def mismatch(
+        self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]
+    ) -> Float32[np.ndarray, " n"]:
+        """Mean squared difference over what equal windows may have: below 1 is alike."""
+        difference = sample(image, xy[:, None] + OFFSETS) - self.colour
+        difference -= np.clip(_mean(self.weight, difference), -LIGHT, LIGHT)
+        squared = _mean(self.weight, np.square(difference)).mean((1, 2))
+        return squared / (LEVEL**2 + TEXTURE * self.variance)
+
+    def refine(
+        self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"], steps: int = 3
+    ) -> Float32[np.ndarray, "n 2"]:
+        """Gauss-Newton on the mismatch, translation only (Baker and Matthews, IJCV 2004)."""
+        slope = self.slope - _mean(self.weight, self.slope)
+        hessian = np.einsum("np,npci,npcj->nij", self.weight, slope, slope)
+        hessian += np.eye(2, dtype=np.float32) * LEVEL  # a flat window does not move
+        inverse = np.linalg.inv(hessian)
+        for _ in range(steps):
+            difference = sample(image, xy[:, None] + OFFSETS) - self.colour
+            pull = np.einsum("np,npci,npc->ni", self.weight, slope, difference)
+            xy = xy - np.clip(np.einsum("nij,nj->ni", inverse, pull), -1, 1)
+        return xy
+
+
+def _mean(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.einsum("np,np...->n...", weight, values)[:, None]

@@ -1,0 +1,31 @@
+"""Load a model: a checkpoint folder becomes a Forecaster. Never the network."""
+
+from pathlib import Path
+
+from kinecast.core import device as devices
+from kinecast.forecast.forecaster import Forecaster
+from kinecast.forecast.models import find
+from kinecast.io import checkpoint
+from kinecast.systems.registry import build
+
+DEFAULT_MODEL = "trajloom-small"
+
+
+def load(model: str | Path = DEFAULT_MODEL, device: str = "auto") -> Forecaster:
+    """A model, ready to forecast.
+
+    Args:
+        model: a bundled name, a name in $KINECAST_HOME/models, or a checkpoint folder.
+        device: auto, cuda, cuda:N, mps or cpu.
+
+    Raises:
+        UserError: unknown model or device, or a damaged checkpoint (missing, extra or misshapen
+            tensors, an unknown configuration).
+    """
+    where = devices.resolve(device)
+    folder = find(model)
+    config, tensors = checkpoint.load_checkpoint(folder.path)
+    system = build(config)
+    checkpoint.load_into(system, tensors, folder.name)
+    provenance = {"system": config["system"], "weights_sha256": folder.sha256()}
+    return Forecaster(system.to(where), folder.name, provenance)

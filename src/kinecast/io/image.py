@@ -1,0 +1,42 @@
+"""Images in and out, RGB."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from kinecast.core.errors import UserError
+from kinecast.io.atomic import atomic_path
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
+    """An image as uint8 RGB: any bit depth becomes 8 bits, alpha is dropped, EXIF turns applied.
+
+    Raises:
+        UserError: no such file, or not an image.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"no such image: {path}; check the path")
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+    if image is None:
+        raise UserError(f"expected an image ({', '.join(IMAGE_SUFFIXES)}), got {path}")
+    return np.asarray(image, np.uint8)
+
+
+def write_image(path: str | Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Write a uint8 RGB image as PNG.
+
+    Raises:
+        UserError: another suffix, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise UserError(f"expected an image name ending in .png, got {path}")
+    _, data = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())

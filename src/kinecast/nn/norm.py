@@ -1,0 +1,22 @@
+"""Root-mean-square normalisation."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+EPS = 1e-6
+
+
+class RMSNorm(nn.Module):
+    """x / sqrt(mean(x^2) + 1e-6) over the last axis, times a weight that is learned or absent."""
+
+    def __init__(self, width: int, *, learned: bool) -> None:
+        super().__init__()
+        self.width = width
+        self.weight = nn.Parameter(torch.ones(width)) if learned else None
+
+    def forward(self, x: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows d"]:
+        """Normalise."""
+        weight = None if self.weight is None else self.weight.to(x.dtype)  # else the kernel is slow
+        return F.rms_norm(x, (self.width,), weight, EPS)

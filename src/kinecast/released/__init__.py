@@ -1,0 +1,1 @@
+"""The authors' published weights -> ours: declarative, two-way, strict key rules."""

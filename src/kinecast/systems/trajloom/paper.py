@@ -1,0 +1,165 @@
+"""TrajLoom as published: VAE, generator and visibility predictor, on a fixed grid and window.
+
+Source: TrajLoom, sections 3.1 to 3.3 and appendix E. History and caption streams are as the
+generator's configuration says; this system feeds the history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from kinecast.core.errors import UserError
+from kinecast.flow.stats import SMALLEST_STD, ChannelStats
+from kinecast.systems.base import Cond, FieldBatch, Needs, Posterior
+from kinecast.systems.trajloom.boundary import anchored
+from kinecast.systems.trajloom.cells import from_offsets, to_offsets
+from kinecast.systems.trajloom.generator import Generator
+from kinecast.systems.trajloom.generator_config import GeneratorConfig
+from kinecast.systems.trajloom.vae import VAE, VAEConfig
+from kinecast.systems.trajloom.visibility import (
+    VisibilityConfig,
+    VisibilityPredictor,
+    expand,
+    pool,
+)
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """The three networks; the defaults are the published sizes without video and caption.
+
+    Raises:
+        UserError: they disagree in latents, grid or window.
+    """
+
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    generator: GeneratorConfig = field(
+        default_factory=lambda: GeneratorConfig(video_channels=None, text_channels=None)
+    )
+    visibility: VisibilityConfig = field(default_factory=VisibilityConfig)
+
+    def __post_init__(self) -> None:
+        v, g = self.vae, self.generator
+        wanted = (v.latent_channels, v.latent_channels, v.steps, v.grid, v.stride, v.frames)
+        got = (
+            g.latent_channels,
+            g.history_channels,
+            g.latent_steps,
+            g.grid,
+            g.frame_stride,
+            g.future_start,
+        )
+        if got != wanted or self.visibility.latent_channels != v.latent_channels:
+            raise UserError(
+                "expected a generator and a visibility predictor for the VAE's latents (channels, "
+                f"history channels, steps, grid, stride, frames) {wanted}, got {got} and "
+                f"{self.visibility.latent_channels} channels"
+            )
+
+    @property
+    def frames(self) -> int:
+        """Of the window."""
+        return self.vae.frames
+
+
+class PaperTrajLoom(nn.Module):
+    """The contract is `systems.base.System`."""
+
+    def __init__(self, config: PaperConfig) -> None:
+        super().__init__()
+        self.config = config
+        frames = config.vae.frames
+        self.needs = Needs(condition="history", frames=frames, short_history=False)
+        self.vae = VAE(config.vae)
+        self.generator = Generator(config.generator)
+        self.visibility = VisibilityPredictor(config.visibility)
+        self.latent_mean: Tensor
+        self.latent_std: Tensor
+        self.register_buffer("latent_mean", torch.zeros(config.vae.latent_channels))
+        self.register_buffer("latent_std", torch.ones(config.vae.latent_channels))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "PaperTrajLoom":
+        """Build from the `model` section of a checkpoint's config.json.
+
+        Raises:
+            UserError: a field is unknown or missing.
+        """
+        parts = {"vae": VAEConfig, "generator": GeneratorConfig, "visibility": VisibilityConfig}
+        known = {name: asdict(PaperConfig())[name].keys() for name in parts}
+        for name in parts:
+            if name not in config or config[name].keys() != known[name]:
+                raise UserError(
+                    f"expected {name} with the fields {', '.join(known[name])} in a "
+                    f"trajloom-paper configuration, got {', '.join(config.get(name, config))}"
+                )
+        plain = {
+            name: {k: tuple(v) if isinstance(v, list) else v for k, v in config[name].items()}
+            for name in parts
+        }
+        return cls(PaperConfig(**{name: make(**plain[name]) for name, make in parts.items()}))
+
+    def set_latent_stats(self, stats: ChannelStats) -> None:
+        """Statistics of the latents that the flow is trained on."""
+        self.latent_mean.copy_(torch.tensor(stats.mean))
+        self.latent_std.copy_(torch.tensor(stats.std).clamp(min=SMALLEST_STD))
+
+    def latents(self, xy: Float[Tensor, "b t h w 2"]) -> Posterior:
+        """Normalised latents of a window."""
+        posterior = self.vae.encode(to_offsets(xy))
+        mean = (posterior.mean.float() - self.latent_mean) / self.latent_std
+        return Posterior(mean, posterior.scale.float() / self.latent_std)
+
+    def tokens_seen(self, visible: Bool[Tensor, "b t h w"]) -> Bool[Tensor, "b s n"]:
+        """Visibility pooled to latent steps and tokens."""
+        return pool(visible.flatten(2), self.config.vae.stride)
+
+    def condition(self, history: FieldBatch) -> Cond:
+        """The generator's context; computed once per clip."""
+        z = self.latents(history.xy).mean
+        seen = self.tokens_seen(history.visible).float()
+        return {"last": z[:, -1], "context": self.context(z, seen)}
+
+    def context(self, z: Float[Tensor, "b s n c"], seen: Float[Tensor, "b s n"]) -> dict[str, Any]:
+        """The generator's context from history latents, as in training."""
+        return self.generator.context(z, self._stream(seen))
+
+    def latent_shape(self, cond: Cond) -> tuple[int, ...]:
+        """(s, n, c)."""
+        config = self.config.vae
+        return config.steps, config.grid[0] * config.grid[1], config.latent_channels
+
+    def source(self, noise: Float[Tensor, "b s n c"], cond: Cond) -> Float[Tensor, "b s n c"]:
+        """Noise whose first step lies near the last one of the history."""
+        return anchored(noise, cond["last"])
+
+    def velocity(
+        self, z_t: Float[Tensor, "b s n c"], t: Float[Tensor, " b"], cond: Cond
+    ) -> Float[Tensor, "b s n c"]:
+        """The generator's."""
+        return self.generator(z_t, t, cond["context"]).float()
+
+    def pin(self, cond: Cond) -> None:
+        """Nothing is held."""
+        return
+
+    def encode(self, future: FieldBatch, cond: Cond) -> Posterior:
+        """Normalised latents of the future."""
+        return self.latents(future.xy)
+
+    def decode(
+        self, z: Float[Tensor, "b s n c"], cond: Cond
+    ) -> tuple[Float[Tensor, "b t h w 2"], Float[Tensor, "b t h w"]]:
+        """Positions, and visibility logits, each latent step's for the frames it stands for."""
+        config = self.config.vae
+        offsets = self.vae.decode(z * self.latent_std + self.latent_mean)
+        last = cond["last"].expand(len(z), -1, -1)
+        logits = expand(self.visibility(z, last).float(), config.stride, config.frames)
+        return from_offsets(offsets.float()), logits.unflatten(2, config.grid)
+
+    def _stream(self, seen: Float[Tensor, "b s n"]) -> Float[Tensor, "b s n"] | None:
+        return seen if self.config.generator.visibility else None

@@ -1,0 +1,60 @@
+"""The state the flow starts from, for our own models: noise that is smooth across the frame.
+
+What a forecast gets wrong is mostly shared by many points (the camera stops, an object turns), so
+residuals are far from independent between tokens. White noise on the lowest two-dimensional cosine
+modes is scaled to the spread that the training worlds have there; what remains is scaled alike. The
+flow then starts close to its data and learns the rest.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+MODES = 4  # cosine modes along each axis
+
+
+class SmoothSource(nn.Module):
+    """White noise -> noise with the spatial correlation of the training residuals, per channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mode_std", torch.ones(MODES**2, channels))
+        self.register_buffer("rest_std", torch.ones(channels))
+        self.register_buffer("tokens", torch.ones(()))  # n of the grid it was fitted on
+
+    def forward(
+        self, noise: Float[Tensor, "b n c"], grid: tuple[int, int]
+    ) -> Float[Tensor, "b n c"]:
+        """Correlate `noise` over a (rows, columns) grid of tokens."""
+        modes = cosine_modes(*grid).to(noise)
+        # A motion that is shared adds up over tokens: its power in a mode grows with their number.
+        shared = (self.mode_std**2 - self.rest_std**2) * (len(modes[0]) / self.tokens)
+        std = (self.rest_std**2 + shared).clamp(min=0).sqrt()
+        power = torch.einsum("mn,bnc->bmc", modes, noise)
+        return noise * self.rest_std + torch.einsum(
+            "mn,bmc->bnc", modes, power * (std - self.rest_std)
+        )
+
+    def fit(self, residuals: Float[Tensor, "b n c"], grid: tuple[int, int]) -> None:
+        """Take the spread of `residuals` in each mode and around them."""
+        modes = cosine_modes(*grid).to(residuals)
+        power = torch.einsum("mn,bnc->bmc", modes, residuals)
+        rest = residuals - torch.einsum("mn,bmc->bnc", modes, power)
+        free = residuals.shape[1] - len(modes)
+        self.mode_std.copy_(power.square().mean(0).sqrt())
+        self.rest_std.copy_((rest.square().sum(1).mean(0) / free).sqrt())
+        self.tokens.fill_(residuals.shape[1])
+
+
+def cosine_modes(rows: int, columns: int) -> Float[Tensor, "m n"]:
+    """The lowest orthonormal two-dimensional cosine modes (DCT-II) of a grid, row-major."""
+    y, x = (_cosines(count) for count in (rows, columns))
+    return torch.einsum("ai,bj->abij", y, x).flatten(2).flatten(0, 1)
+
+
+def _cosines(count: int) -> Float[Tensor, "k l"]:
+    order = torch.arange(min(MODES, count))[:, None]
+    cosine = torch.cos(math.pi * order * (torch.arange(count) + 0.5) / count)
+    return cosine / cosine.norm(dim=1, keepdim=True)

@@ -1,0 +1,35 @@
+"""The model card that goes with exported weights."""
+
+import json
+
+from kinecast.train.recipe import Recipe
+
+
+def card(recipe: Recipe) -> str:
+    """README.md of a checkpoint: what it is, what it saw, its licence, how to make it again."""
+    motion = (
+        "Recorded motion used as ingredients of the worlds: CMU motion capture (obtained from "
+        "mocap.cs.cmu.edu, created with funding from NSF EIA-0196217), Leap Motion "
+        "leapjs-playback, TUM VI and TUM RGB-D (CC BY 4.0), comma2k19, Project Aria, "
+        "RealEstate10K (CC BY 4.0), UCY Crowds by Example (credit to Lerner, Chrysanthou and "
+        "Lischinski), tracktor, SLEAP, deepof, "
+        "hand_dapg, aframe-motion-capture-components.\n"
+        if recipe.data.motion
+        else ""
+    )
+    stages = {name: optim.steps for name, optim in recipe.stages.items()}
+    return f"""# {recipe.name} ({recipe.size})
+
+History-conditioned forecasts of a dense grid of points: tracks and visibility of up to
+{recipe.model.frames} frames in, {recipe.model.frames} frames out, several samples.
+
+- Licence: Apache-2.0, weights and code.
+- Trained only on simulated worlds (`kinecast.data.synth`); no video was seen.
+- Made by `kinecast train {recipe.name} size={recipe.size}`, seed {recipe.seed}; steps per stage:
+  {json.dumps(stages)}.
+
+{motion}
+Limits: the weights know motion, not pictures. Objects that start to move by themselves, contacts
+that are not seen coming, and cuts are beyond them; the spread of the samples is learned from
+simulated worlds and may be too wide or too narrow on a given video.
+"""

@@ -1,0 +1,96 @@
+"""Stages `flow` and `onpolicy`: the generator on cached latents."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from kinecast.flow import path, times
+from kinecast.flow.loss import flow_matching, visibility_weight
+from kinecast.flow.onpolicy import rollout_loss
+from kinecast.systems.trajloom.paper import PaperTrajLoom
+from kinecast.train.latents import LatentBatch
+from kinecast.train.loop import stage_key
+from kinecast.train.paper_latents import latent_cache
+from kinecast.train.pool import WorldPool
+from kinecast.train.recipe import Optim
+from kinecast.train.validate import Validation
+
+TUBE = 0.05  # sigma of eq. 8
+ROLLOUT_STEPS, ROLLOUT_CLIPS, ROLLOUT_WEIGHT = 8, 8, 0.1  # appendix A.3
+
+
+class FlowStage:
+    """Visibility-weighted flow matching with tube noise (TrajLoom, section 3.3.2)."""
+
+    name = "flow"
+
+    def __init__(
+        self, system: PaperTrajLoom, pool: WorldPool, optim: Optim, device: torch.device
+    ) -> None:
+        self.module = system.generator
+        self._system, self._device, self._clips = system, device, optim.batch
+        self._cache = latent_cache(system, pool, device)
+        self._validation = Validation(pool.validation())
+
+    def batch(self, step: int) -> LatentBatch:
+        """Cached latents."""
+        return self._cache.batch(step, self._clips, stage_key(self.name))
+
+    def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Eq. 9."""
+        loss, _ = self._matching(batch, draw)
+        return loss, {}
+
+    def validate(self) -> dict[str, float]:
+        """Samples on held-out clips, beside the trivial baselines."""
+        return self._validation.scores(self._system, self._device)
+
+    def finish(self) -> None:
+        """Nothing to do."""
+
+    def _matching(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The loss, and the source states it used."""
+        z, cond = batch.future, self._cond(batch)
+        source = self._system.source(self._noise(z, draw), cond)
+        t = times.mixture(len(z), draw).to(self._device)
+        z_t = path.along(source, z, t, tube=TUBE * self._noise(z, draw))
+        predicted = self._system.velocity(z_t, t, cond)
+        return flow_matching(predicted, path.velocity(source, z), _weight(batch)), source
+
+    def _cond(self, batch: LatentBatch) -> dict[str, Any]:
+        context = self._system.context(batch.history, batch.history_visible)
+        return {"last": batch.history[:, -1], "context": context}
+
+    def _noise(self, z: Tensor, draw: torch.Generator) -> Tensor:
+        return torch.randn(z.shape, generator=draw).to(self._device)
+
+
+class OnPolicyStage(FlowStage):
+    """Flow matching as before, plus K-step rollouts of a part of the batch (eq. 10 to 14)."""
+
+    name = "onpolicy"
+
+    def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Eq. 14; the K evaluations are checkpointed, their activations would not fit."""
+        matching, source = self._matching(batch, draw)
+        few = batch.take(torch.arange(min(ROLLOUT_CLIPS, len(batch)), device=self._device))
+        cond = self._cond(few)
+
+        def velocity(z: Tensor, t: Tensor) -> Tensor:
+            v: Tensor = checkpoint(self._system.velocity, z, t, cond, use_reentrant=False)
+            return v
+
+        grid = times.logit_spaced(ROLLOUT_STEPS)
+        terms = rollout_loss(velocity, source[: len(few)], few.future, grid, _weight(few))
+        parts = {
+            "matching": matching.item(),
+            "endpoint": terms.endpoint.item(),
+            "consistency": terms.consistency.item(),
+        }
+        return matching + ROLLOUT_WEIGHT * terms.total, parts
+
+
+def _weight(batch: LatentBatch) -> Tensor:
+    return visibility_weight(batch.future_visible > 0.5)

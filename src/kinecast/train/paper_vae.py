@@ -1,0 +1,90 @@
+"""Stage `vae`: windows of histories and futures, reconstructed."""
+
+import torch
+from torch import Tensor
+
+from kinecast.core import coords, rng
+from kinecast.core.coords import Size
+from kinecast.flow.stats import RunningStats
+from kinecast.systems.base import FieldBatch
+from kinecast.systems.trajloom.cells import to_offsets
+from kinecast.systems.trajloom.losses import vae_loss
+from kinecast.systems.trajloom.paper import PaperTrajLoom
+from kinecast.train.pool import WorldPool
+from kinecast.train.recipe import Optim
+from kinecast.train.stage import Batch
+
+FAR = 3.0  # normalised: where hidden points far outside the frame are held
+STATS_CLIPS = 1024
+STATS_BATCH = 16
+
+
+def held(field: FieldBatch) -> FieldBatch:
+    """Hidden points no farther than a frame outside: nobody sees them, and they would rule."""
+    xy = torch.where(field.visible[..., None], field.xy, field.xy.clamp(-FAR, FAR))
+    return FieldBatch(xy, field.visible, field.size)
+
+
+class VAEStage:
+    """TrajLoom, section 3.2; history and future of a clip are a segment each."""
+
+    def __init__(
+        self, system: PaperTrajLoom, pool: WorldPool, optim: Optim, device: torch.device
+    ) -> None:
+        self.module = system.vae
+        self._system, self._pool, self._device = system, pool, device
+        self._held_out = [batch.to(device) for batch in pool.validation()]
+
+    def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Eq. 3 and 5."""
+        past, future = (held(field) for field in batch.fields())
+        offsets = to_offsets(torch.cat([past.xy, future.xy]))
+        visible = torch.cat([past.visible, future.visible])
+        config = self.module.config
+        shape = (len(offsets), config.steps, config.grid[0] * config.grid[1])
+        noise = torch.randn(*shape, config.latent_channels, generator=draw).to(self._device)
+        predicted, posterior = self.module(offsets, noise)
+        terms = vae_loss(predicted, offsets, visible, posterior)
+        parts = {k: v.item() for k, v in terms._asdict().items() if k != "total"}
+        return terms.total, parts
+
+    def validate(self) -> dict[str, float]:
+        """Pixels between future windows and their reconstruction (VEPE), visible points.
+
+        Beside it: each point at rest in the middle of its cell, and at its own mean position.
+        """
+        sums: dict[str, float] = {}
+        count = 0
+        for batch in self._held_out:
+            _, future = batch.fields()
+            future = held(future)
+            offsets = to_offsets(future.xy)
+            seen = future.visible[..., None]
+            mean = (offsets * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
+            guesses = {
+                "model": self.module(offsets)[0],
+                "mean position": mean.expand_as(offsets),
+                "cell centre": torch.zeros_like(offsets),
+            }
+            for name, guess in guesses.items():
+                distance = _pixels(guess.float() - offsets, batch.size)
+                sums[name] = sums.get(name, 0.0) + distance[future.visible].sum().item()
+            count += int(future.visible.sum())
+        return {name: value / max(count, 1) for name, value in sums.items()}
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Take the statistics of the latents of both windows (TrajLoom, A.2), one set for both."""
+        stats = RunningStats(self.module.config.latent_channels)
+        clips = self._pool.clips_of_one_size
+        for which in range(len(self._pool.data.sizes)):
+            for start in range(0, min(STATS_CLIPS, clips), STATS_BATCH):
+                indices = torch.arange(start, min(start + STATS_BATCH, clips))
+                batch = self._pool.take(0, which, indices, rng.generator(which, start))
+                for field in batch.to(self._device).fields():
+                    stats.update(self.module.encode(to_offsets(held(field).xy)).mean)
+        self._system.set_latent_stats(stats.result())
+
+
+def _pixels(offsets: Tensor, size: Size) -> Tensor:
+    return coords.displacement_to_pixels(offsets, size).norm(dim=-1)

@@ -1,0 +1,243 @@
+"""Recipes: everything that decides what is trained, on what, and how long.
+
+A recipe is a frozen dataclass; a function per recipe returns a full one (see `recipes`). On the
+command line, trailing `key=value` words change its fields: `flow.lr=1e-4` one stage, `steps=200`
+every stage that has steps, `data.chunk=64` the data, `model.width=64` the network.
+"""
+
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+from kinecast.core.coords import Size
+from kinecast.core.errors import UserError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How clips are changed each time they are used (`kinecast.data.synth.augment`).
+
+    Every number but the margin is the largest strength; each clip draws its own. 0 is none.
+
+    Attributes:
+        margin: frames simulated beyond the window, for playing it faster.
+        warp: share of the logarithm of a random speed.
+        flip: probability of a mirror image.
+        jitter, wander: pixels of white and of slow tracking error.
+        spells, lost: share of points unseen for a while, and lost for good.
+        drift, edges: share of points that slide to a neighbour, anywhere and at motion boundaries.
+    """
+
+    margin: int = 80
+    warp: float = 1.0
+    flip: float = 0.5
+    jitter: float = 0.6
+    wander: float = 0.5
+    spells: float = 0.15
+    lost: float = 0.1
+    drift: float = 0.06
+    edges: float = 0.5
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which simulated clips are trained on.
+
+    Attributes:
+        families: of `kinecast.data.synth`; "mix" is every family meant for training.
+        history, horizon: frames before and after the present.
+        sizes: frame sizes (W, H); each batch has one, in turn.
+        stride: of the grid in pixels; None gives about 390 cells.
+        clips: distinct clips in the pool; then it starts again from the first.
+        chunk: clips made and held in memory at a time.
+        reuse: passes over a chunk, augmented anew, before the next one.
+        workers: processes that make chunks.
+        motion: folder of recorded motion, or "": the families work without.
+        cache: folder that keeps the chunks for other runs, or "": inside the run's folder.
+        validation: clips in the validation set, never trained on.
+        augment: how clips are changed each time they are used.
+    """
+
+    families: tuple[str, ...] = ("mix",)
+    history: int = 81
+    horizon: int = 81
+    sizes: tuple[Size, ...] = ((832, 480),)
+    stride: float | None = None
+    clips: int = 16_000
+    chunk: int = 1_000
+    reuse: int = 4
+    workers: int = 1
+    motion: str = ""
+    cache: str = ""
+    validation: int = 64
+    augment: Augment = field(default_factory=Augment)
+
+
+@dataclass(frozen=True)
+class Optim:
+    """How one stage is optimised (AdamW, linear warm-up, cosine to a floor, EMA).
+
+    Attributes:
+        steps: optimiser steps; 0 for a stage that is only computed (its `finish`).
+        batch: clips a step.
+        lr: peak learning rate; floor: its final fraction; warmup: steps, at most a fifth of all.
+        weight_decay: on matrices only.
+        clip: largest gradient norm.
+        ema: decay of the averaged weights that are validated and kept.
+        bf16: autocast the loss to bfloat16.
+        validate_every, save_every: steps; both also happen at the end.
+    """
+
+    steps: int
+    batch: int
+    lr: float
+    warmup: int = 100
+    floor: float = 0.05
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = 1.0
+    ema: float = 0.999
+    bf16: bool = True
+    validate_every: int = 500
+    save_every: int = 200
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A full recipe.
+
+    Attributes:
+        name, size: what `kinecast train NAME size=SIZE` calls it.
+        model: the network's configuration, a frozen dataclass.
+        stages: stage name -> how it is optimised, in the order they run.
+    """
+
+    name: str
+    size: str
+    model: Any
+    stages: dict[str, Optim]
+    data: Data = field(default_factory=Data)
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the run's folder and the card."""
+        return asdict(self)
+
+
+def with_words(recipe: Recipe, words: Sequence[str]) -> Recipe:
+    """The recipe after `key=value` words.
+
+    Raises:
+        UserError: a word without "=", an unknown key (names the nearest), or a value of another
+            type.
+    """
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise UserError(f"expected key=value, got {word!r}; for example steps=200")
+        recipe = _assign(recipe, key, text)
+    return recipe
+
+
+def keys(recipe: Recipe) -> list[str]:
+    """Every key that `with_words` knows for this recipe."""
+    optim = [f.name for f in fields(Optim)]
+    names = ["seed", *optim]
+    names += [f"{stage}.{name}" for stage in recipe.stages for name in optim]
+    return names + _nested_keys("data", recipe.data) + _nested_keys("model", recipe.model)
+
+
+def _nested_keys(prefix: str, config: Any) -> list[str]:
+    names = []
+    for f in fields(config):
+        value = getattr(config, f.name)
+        name = f"{prefix}.{f.name}"
+        names += _nested_keys(name, value) if is_dataclass(value) else [name]
+    return names
+
+
+def _assign(recipe: Recipe, key: str, text: str) -> Recipe:
+    known = keys(recipe)
+    if key not in known:
+        # a bare name of a nested field is the likeliest slip: motion -> data.motion
+        nested = [name for name in known if name.endswith(f".{key}")]
+        hint = did_you_mean(key, nested or known) or f"; known: {', '.join(known)}"
+        raise UserError(f"recipe {recipe.name} has no key {key!r}{hint}")
+    head, _, rest = key.partition(".")
+    if not rest and head != "seed":
+        stages = {
+            name: _set(optim, head, key, text) if optim.steps else optim
+            for name, optim in recipe.stages.items()
+        }
+        return replace(recipe, stages=stages)
+    if head in recipe.stages:
+        stage = _set(recipe.stages[head], rest, key, text)
+        return replace(recipe, stages={**recipe.stages, head: stage})
+    return _set(recipe, key, key, text)
+
+
+def _set(config: Any, path: str, key: str, text: str) -> Any:
+    name, _, rest = path.partition(".")
+    if rest:
+        return replace(config, **{name: _set(getattr(config, name), rest, key, text)})
+    kind = typing.get_type_hints(type(config))[name]
+    try:
+        value = _parse(text, kind)
+    except ValueError:
+        raise UserError(f"expected {key} as {_spell(kind)}, got {text!r}") from None
+    return replace(config, **{name: value})
+
+
+def _parse(text: str, kind: Any, separator: str = ",") -> Any:
+    """One value of a field's type; ValueError if it is not one."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        if text.lower() == "none":
+            return None
+        return _parse(text, next(a for a in args if a is not type(None)))
+    if origin is tuple:
+        parts = text.split(separator) if text else []
+        if len(args) == 2 and args[1] is Ellipsis:
+            return tuple(_parse(part, args[0], "x") for part in parts)
+        if len(parts) != len(args):
+            raise ValueError
+        return tuple(_parse(part, arg) for part, arg in zip(parts, args, strict=True))
+    if origin is typing.Literal:
+        if text not in args:
+            raise ValueError
+        return text
+    if kind is bool:
+        return {"true": True, "false": False}[text.lower()] if text.lower() in _BOOLS else _fail()
+    if kind is int:
+        number = float(text)
+        return int(text) if text.lstrip("+-").isdigit() else _whole(number)
+    return kind(text)
+
+
+_BOOLS = ("true", "false")
+
+
+def _whole(number: float) -> int:
+    return int(number) if number.is_integer() else _fail()
+
+
+def _fail() -> typing.NoReturn:
+    raise ValueError
+
+
+def _spell(kind: Any) -> str:
+    """A type in a user's words."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return f"{_spell(next(a for a in args if a is not type(None)))} or none"
+    if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+        nested = typing.get_origin(args[0]) is tuple
+        return "WxH,WxH,..." if nested else f"a comma-separated list of {_spell(args[0])}"
+    if origin is tuple:
+        return ",".join(_spell(a) for a in args)
+    if origin is typing.Literal:
+        return " or ".join(args)
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return names.get(kind, str(kind))

@@ -1,0 +1,54 @@
+"""The table of recipes: name -> "module:function" of its `recipe(size)`.
+
+The module also holds `SIZES` and `build(recipe, pool, device)`, which makes its networks and stages.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from kinecast.core.errors import UserError, did_you_mean
+from kinecast.train.pool import WorldPool
+from kinecast.train.recipe import Recipe
+from kinecast.train.stage import Plan
+
+RECIPES = {
+    "trajloom-small": "kinecast.train.stages_small:recipe",
+    "trajloom": "kinecast.train.stages_trajloom:whole",
+    "trajloom-vae": "kinecast.train.stages_trajloom:vae",
+    "trajloom-flow": "kinecast.train.stages_trajloom:flow",
+    "trajloom-onpolicy": "kinecast.train.stages_trajloom:onpolicy",
+    "trajloom-visibility": "kinecast.train.stages_trajloom:visibility",
+}
+DEFAULT_SIZE = "small"
+
+
+def recipe_of(name: str, size: str = DEFAULT_SIZE) -> Recipe:
+    """A full recipe.
+
+    Raises:
+        UserError: no such recipe (names the nearest), or it has no such size.
+    """
+    module, function = _module_of(name)
+    if size not in module.SIZES:
+        raise UserError(
+            f"recipe {name} has no size {size!r}; use size={' or size='.join(module.SIZES)}"
+        )
+    recipe: Recipe = getattr(module, function)(size)
+    return recipe
+
+
+def build(recipe: Recipe, pool: WorldPool, device: torch.device) -> Plan:
+    """The networks and stages of a recipe of the table."""
+    module, _ = _module_of(recipe.name)
+    plan: Plan = module.build(recipe, pool, device)
+    return plan
+
+
+def _module_of(name: str) -> tuple[Any, str]:
+    if name not in RECIPES:
+        hint = did_you_mean(name, RECIPES)
+        raise UserError(f"no recipe {name!r}{hint}; recipes: {', '.join(RECIPES)}")
+    module, _, function = RECIPES[name].partition(":")
+    return import_module(module), function

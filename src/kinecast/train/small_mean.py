@@ -1,0 +1,148 @@
+"""Stage `mean`: where each point goes on average, and how far it may stray."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from kinecast.core import coords
+from kinecast.core.coords import Size
+from kinecast.systems.base import FieldBatch
+from kinecast.systems.trajloom.kinematic import damped_time, fit_line
+from kinecast.systems.trajloom.patches import to_tokens, token_grid
+from kinecast.systems.trajloom.system import TrajLoom
+from kinecast.train.pool import WorldPool
+from kinecast.train.stage import Batch
+
+OPPONENT = (8, 0.95)  # the damped fit whose error sets what an error is worth in each clip
+SHORT = 24  # frames of the short horizon that counts as much as the whole window
+FLOOR = 1.0  # reference pixels added to the opponent's error: still clips are not everything
+MOVING = 0.02  # of the diagonal
+SCALE_WEIGHT = 0.02
+SHORTEST = 8  # frames of history
+FIT_CLIPS = 512  # for the spread of the source noise
+
+
+class MeanStage:
+    """L1 of the mean relative to a trivial forecast, and the likelihood of residual latents."""
+
+    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
+        self.module: nn.Module = system
+        self._system, self._pool, self._device = system, pool, device
+        self._held_out = [b.to(device) for b in pool.validation()]
+
+    def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Half of the batches have their whole history, half a random part of it."""
+        history, future = shortened(batch, draw)
+        code = self._system.history(history)
+        moved = target(history, future)
+        error = (code.mean - moved).norm(dim=-1)
+        trivial = (_trivial(history, len(moved[0])) - moved).norm(dim=-1)
+        ratio = _relative(error, trivial, future.visible, moving(moved, future.visible, batch.size))
+        residual = self._system.codec.encode(moved - code.mean.detach())
+        likelihood = _student(residual, code.log_scale, seen_share(future, self._system))
+        loss = ratio + SCALE_WEIGHT * likelihood
+        return loss, {"ratio": ratio.item(), "nll": likelihood.item()}
+
+    def validate(self) -> dict[str, float]:
+        """Error of the mean over that of a fixed trivial forecast, mean over clips."""
+        scores: dict[str, list[Tensor]] = {}
+        for batch in self._held_out:
+            for name, frames in (("whole", batch.history), ("short", SHORT)):
+                history, future = batch.shortened(frames).fields()
+                moved = target(history, future)
+                horizon = min(frames, len(moved[0]))
+                seen = future.visible[:, :horizon]
+                error = (self._system.history(history).mean - moved).norm(dim=-1)
+                trivial = (_trivial(history, len(moved[0])) - moved).norm(dim=-1)
+                ours, theirs = (_average(e[:, :horizon], seen) for e in (error, trivial))
+                scores.setdefault(name, []).append(ours / (theirs + 0.1))
+                scores.setdefault(f"{name} px", []).append(ours)
+                scores.setdefault(f"damped_8_0.95 {name} px", []).append(theirs)
+        means = {name: torch.cat(values).mean().item() for name, values in scores.items()}
+        return {"model": (means["whole"] + means["short"]) / 2, **means}
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Fit the spread of the source noise to the residuals of the first chunk."""
+        residuals, grid = [], (0, 0)
+        for start in range(0, min(FIT_CLIPS, self._pool.clips_of_one_size), 32):
+            draw = torch.Generator().manual_seed(start)
+            batch = self._pool.take(0, 0, torch.arange(start, start + 32), draw).to(self._device)
+            history, future = batch.fields()
+            cond = self._system.condition(history)
+            residuals.append(latent_target(self._system, future, cond)[:, 0])
+            grid = token_grid(*cond["cells"], self._system.config.patch)
+        self._system.source_noise.fit(torch.cat(residuals), grid)
+
+
+def shortened(batch: Batch, draw: torch.Generator) -> tuple[FieldBatch, FieldBatch]:
+    """History and future; with probability 1/2 only the last part of the history."""
+    if torch.rand((), generator=draw) < 0.5:
+        return batch.fields()
+    frames = int(torch.randint(SHORTEST, batch.history + 1, (), generator=draw))
+    return batch.shortened(frames).fields()
+
+
+def target(history: FieldBatch, future: FieldBatch) -> Float[Tensor, "b t h w 2"]:
+    """Displacement from the last observed position, reference pixels.
+
+    Points far outside the frame, where no one sees them, are held at half a frame outside.
+    """
+    xy = torch.where(future.visible[..., None], future.xy, future.xy.clamp(-2, 2))
+    return coords.displacement_to_reference(xy - history.xy[:, -1:], future.size)
+
+
+def latent_target(system: TrajLoom, future: FieldBatch, cond: dict) -> Float[Tensor, "b 1 n c"]:
+    """What the flow should arrive at; see `TrajLoom.encode`."""
+    xy = torch.where(future.visible[..., None], future.xy, future.xy.clamp(-2, 2))
+    return system.encode(FieldBatch(xy, future.visible, future.size), cond).mean.clamp(-20, 20)
+
+
+def seen_share(future: FieldBatch, system: TrajLoom) -> Float[Tensor, "b n"]:
+    """Share of a token's points and frames that are seen; a little even where none is."""
+    share = to_tokens(future.visible[..., None].float(), system.config.patch).mean((2, 3, 4))
+    return share.clamp(min=0.02)
+
+
+def moving(
+    moved: Float[Tensor, "b t h w 2"], visible: Bool[Tensor, "b t h w"], size: Size
+) -> Bool[Tensor, "b 1 h w"]:
+    """Points that get farther than 2 % of the diagonal from where they were last."""
+    reference = coords.displacement_to_reference(torch.tensor([[2.0, 2.0]]), size)
+    return ((moved.norm(dim=-1) > MOVING * reference.norm()) & visible).any(1, keepdim=True)
+
+
+def _trivial(history: FieldBatch, frames: int) -> Float[Tensor, "b t h w 2"]:
+    moved = coords.displacement_to_reference(history.xy - history.xy[:, -1:], history.size)
+    position, velocity = fit_line(moved.flatten(2, 3), history.visible.flatten(2), OPPONENT[0])
+    travel = damped_time(frames, [OPPONENT]).to(moved)[0, None, :, None, None]
+    path = position[:, None] + travel * velocity[:, None]
+    return path.unflatten(2, history.xy.shape[2:4])
+
+
+def _relative(error: Tensor, trivial: Tensor, visible: Tensor, moves: Tensor) -> Float[Tensor, ""]:
+    """Mean over clips, horizons, and all and moving points, of error over the trivial error."""
+    terms = []
+    for horizon in (SHORT, error.shape[1]):
+        for weight in (visible[:, :horizon], visible[:, :horizon] & moves):
+            ours = _average(error[:, :horizon], weight)
+            terms.append((ours / (_average(trivial[:, :horizon], weight) + FLOOR)).mean())
+    return torch.stack(terms).mean()
+
+
+def _average(
+    error: Float[Tensor, "b t h w"], weight: Bool[Tensor, "b t h w"]
+) -> Float[Tensor, " b"]:
+    weights = weight.flatten(1).float()
+    return (error.flatten(1) * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _student(
+    residual: Float[Tensor, "b n c"],
+    log_scale: Float[Tensor, "b n c"],
+    weight: Float[Tensor, "b n"],
+) -> Float[Tensor, ""]:
+    """Negative log-likelihood under a Student t of 5 degrees: outliers don't set the scale."""
+    square = (residual * torch.exp(-log_scale)).square()
+    nll = log_scale + 3.0 * torch.log1p(square / 5.0)
+    return (nll.mean(-1) * weight).sum() / weight.sum()

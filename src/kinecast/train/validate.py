@@ -1,0 +1,119 @@
+"""Score a system on held-out clips, beside the trivial baselines.
+
+The errors are those of `kinecast forecast --score`: pixels, over the visible points of the future,
+averaged over clips.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinecast.core import coords, rng
+from kinecast.core.tracks import Tracks
+from kinecast.flow.sampler import euler, uniform_times
+from kinecast.forecast import baselines
+from kinecast.metrics import displacement
+from kinecast.systems.base import System
+from kinecast.train.stage import Batch
+
+BASELINES = ("constant_position", "damped_8_0.98", "damped_4_0.9")
+NOISE_SEED = 1_000_033
+
+
+class Validation:
+    """Held-out clips; the baselines are scored once, when the first scores are asked for."""
+
+    def __init__(self, batches: Sequence[Batch], samples: int = 4, steps: int = 10) -> None:
+        """Score `samples` futures a clip, drawn by Euler in `steps` steps, the noise fixed."""
+        self._batches = batches
+        self._samples = samples
+        self._steps = steps
+        self._trivial: dict[str, float] | None = None
+
+    @torch.no_grad()
+    def scores(self, system: System, device: torch.device) -> dict[str, float]:
+        """ADE of the samples' mean ("model"), of moving points, of the best and of one sample.
+
+        The trivial baselines follow, by their names.
+        """
+        if self._trivial is None:
+            self._trivial = _means(
+                [_baseline_scores(b, i) for b in self._batches for i in range(len(b))]
+            )
+        rows, first = [], 0
+        for batch in self._batches:
+            futures = self._futures(system, batch.to(device), first)
+            rows += [self._clip_scores(batch, i, futures[i]) for i in range(len(batch))]
+            first += len(batch)
+        return {**_means(rows), **self._trivial}
+
+    def _futures(self, system: System, batch: Batch, first: int) -> np.ndarray:
+        """Pixels (b, k, t, n, 2); noise is keyed by the clip's place in the set and the sample."""
+        history, _ = batch.fields()
+        cond = system.condition(history)
+        shape = system.latent_shape(cond)
+        futures = []
+        for sample in range(self._samples):
+            clips = [(first + i) * self._samples + sample for i in range(len(batch))]
+            noise = rng.sample_noise(NOISE_SEED, clips, shape).to(batch.xy.device)
+            z = euler(
+                lambda z, t: system.velocity(z, t, cond),
+                system.source(noise, cond),
+                uniform_times(self._steps),
+                system.pin(cond),
+            )
+            xy, _ = system.decode(z, cond)
+            futures.append(coords.denormalise(xy.float(), batch.size).flatten(2, 3))
+        return torch.stack(futures, dim=1).cpu().numpy()
+
+    def _clip_scores(self, batch: Batch, i: int, xy: np.ndarray) -> dict[str, float]:
+        history, truth = clip_of(batch, i)
+        xy = xy[:, : len(truth)]
+        everything = np.ones(truth.count, bool)
+        whole = displacement.of_samples(xy, truth, everything)
+        moving = displacement.of_samples(xy, truth, displacement.moving(truth, history))
+        return {
+            "model": whole["mean_ade"],
+            "moving": moving["mean_ade"],
+            f"best of {self._samples}": whole["best_ade"],
+            "one sample": whole["sample_ade"],
+        }
+
+
+def clip_of(batch: Batch, i: int) -> tuple[Tracks, Tracks]:
+    """The tracked history and the exact future of one clip."""
+    P = batch.history
+    return (
+        _tracks(batch.noisy_xy[i], batch.noisy_visible[i], batch),
+        _tracks(batch.xy[i, P:], batch.visible[i, P:], batch),
+    )
+
+
+def _tracks(xy: Tensor, visible: Tensor, batch: Batch) -> Tracks:
+    return Tracks(
+        xy=xy.flatten(1, 2).cpu().numpy(),
+        visible=visible.flatten(1, 2).cpu().numpy(),
+        size=batch.size,
+        grid=batch.grid,
+    )
+
+
+def _baseline_scores(batch: Batch, i: int) -> dict[str, float]:
+    history, truth = clip_of(batch, i)
+    everything = np.ones(truth.count, bool)
+    return {
+        name: displacement.ade(baselines.forecast(name, history, len(truth)).xy, truth, everything)
+        for name in BASELINES
+    }
+
+
+def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means over clips; a clip without the points in question does not count."""
+    return {
+        name: float(np.nanmean([row[name] for row in rows]))
+        if any(np.isfinite(row[name]) for row in rows)
+        else float("nan")
+        for name in rows[0]
+    }

@@ -1,0 +1,69 @@
+"""A still of a forecast."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from kinecast.core.tracks import Tracks
+from kinecast.core.video import Video
+from kinecast.io.image import write_image
+from kinecast.viz.colours import track_colours
+from kinecast.viz.draw import dim, draw_lines, draw_points, over
+from kinecast.viz.panel import Panel, prominence
+from kinecast.viz.render import mean_future
+
+_FINER = 2  # drawn larger and shrunk, for thin smooth lines
+
+
+def render_still(
+    path: str | Path, video: Video, history: Tracks, futures: Sequence[Tracks], at: int
+) -> None:
+    """Write forecast.png: the last observed frame, where points came from and the fan of futures.
+
+    The past is a thin pale tail; each sample is a thin line in the point's colour, their mean a
+    strong one with a point at its end.
+
+    Args:
+        path: the file, ending in .png.
+        video: the source of the frame at - 1.
+        history: S observed frames.
+        futures: K samples of T frames of the same points.
+        at: index of the first future frame in the video.
+
+    Raises:
+        UserError: sizes or counts disagree, the frames are not in the video, or the file cannot be
+            written.
+    """
+    mean = mean_future(video, history, futures, at)
+    weight = prominence(history, mean)
+    colours = track_colours(history)
+    pale = np.full_like(colours, 240)
+    panel = Panel(video.size, colours, weight)
+    picture = dim(panel.picture(video[at - 1 : at][0]), 0.8)
+    W, H = panel.size
+    layer = np.zeros((_FINER * H, _FINER * W, 4), np.uint8)
+    unit = _FINER * max(W, H) / 832
+
+    def draw(
+        tracks: Tracks, tint: UInt8[np.ndarray, "n 3"], alpha: Float[np.ndarray, " t"], width: float
+    ) -> None:
+        xy = np.where(tracks.visible[..., None], tracks.xy, np.float32(np.nan))
+        first = history.xy[-1] if tracks is not history else xy[0]
+        places = _FINER * panel.place(np.concatenate([first[None], xy]))
+        for before, after, strength in zip(places[:-1], places[1:], alpha, strict=True):
+            draw_lines(layer, before, after, tint, strength * weight, max(1, round(width * unit)))
+
+    draw(history, pale, np.linspace(0.0, 0.6, len(history)), 1.0)
+    now, seen = _FINER * panel.place(history.xy[-1]), history.visible[-1]
+    draw_points(layer, now, seen, pale, 0.3 + 0.5 * weight, unit * (0.8 + 0.8 * weight))
+    for future in futures:
+        draw(future, colours, np.linspace(0.7, 0.4, len(future)), 0.6)
+    draw(mean, colours, np.full(len(mean), 1.0), 1.6)
+    end = _FINER * panel.place(mean.xy[-1])
+    draw_points(layer, end, mean.visible[-1], colours, weight, unit * 3.2 * weight)
+    large = cv2.resize(picture, (_FINER * W, _FINER * H), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(over(layer, np.asarray(large)), (W, H), interpolation=cv2.INTER_AREA)
+    write_image(path, np.asarray(image))

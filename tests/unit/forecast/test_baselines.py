@@ -1,0 +1,109 @@
+"""The trivial opponents: exact where their assumption holds, whatever is hidden."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from straight_system import SIZE, grid_tracks
+
+from kinecast.core.errors import UserError
+from kinecast.core.tracks import Tracks
+from kinecast.forecast import baselines as module
+from kinecast.forecast.baselines import OPPONENTS, baselines, forecast
+
+NAMES = list(baselines())
+
+
+def straight(frames=24, seed=0):
+    """20 points on straight lines; a third of the frames hidden, three visible at least."""
+    rng = np.random.default_rng(seed)
+    start, step = rng.uniform(10, 30, (20, 2)), rng.uniform(-0.5, 0.5, (20, 2))
+    xy = (start + np.arange(2 * frames)[:, None, None] * step).astype(np.float32)
+    visible = rng.random(xy.shape[:2]) < 0.67
+    visible[:3] = True
+    return Tracks(xy=xy, visible=visible, size=SIZE).split(frames)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith(("linear", "constant_vel"))])
+def test_linear_fits_are_exact_on_straight_lines_with_holes(name):
+    past, truth = straight()
+    np.testing.assert_allclose(forecast(name, past, len(truth)).xy, truth.xy, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["kalman_0.1", "kalman_1"])
+def test_a_kalman_filter_converges_on_straight_lines(name):
+    past, truth = straight(frames=48)
+    np.testing.assert_allclose(forecast(name, past, len(truth)).xy, truth.xy, atol=0.05)
+
+
+def test_a_kalman_filter_is_steadier_than_the_last_difference_under_noise():
+    past, truth = straight(frames=48)
+    noise = np.random.default_rng(1).normal(0, 0.5, past.xy.shape).astype(np.float32)
+    noisy = replace(past, xy=past.xy + noise)
+    error = {
+        name: np.abs(forecast(name, noisy, 12).xy - truth.xy[:12]).mean()
+        for name in ("kalman_0.1", "constant_velocity")
+    }
+    assert error["kalman_0.1"] < 0.5 * error["constant_velocity"]
+
+
+def test_damping_is_a_geometric_sum():
+    past = grid_tracks(8, velocity=(1.0, -2.0))
+    future = forecast("damped_4_0.9", past, 5)
+    travelled = np.cumsum(0.9 ** np.arange(1, 6))[:, None, None]
+    expected = past.xy[-1] + travelled * np.array([1.0, -2.0])
+    np.testing.assert_allclose(future.xy, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_point_gets_a_finite_forecast_from_its_visible_frames_alone(name):
+    past, _ = straight()
+    visible = past.visible.copy()
+    visible[:, 0] = False  # never seen
+    visible[1:, 1] = False  # seen once
+    visible[12:, 2] = False  # hidden at the end
+    clean, wild = replace(past, visible=visible), past.xy.copy()
+    wild[~visible] = np.nan
+    future = forecast(name, replace(clean, xy=wild), 7)
+    assert future.xy.shape == (7, past.count, 2)
+    assert np.isfinite(future.xy).all()
+    assert np.array_equal(future.xy, forecast(name, clean, 7).xy)
+    assert not future.visible[:, 0].any()
+    assert np.ptp(future.xy[:, 1], axis=0).max() == 0  # one position is no velocity
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mirroring_the_history_mirrors_the_forecast(name):
+    past, _ = straight()
+    mirrored = replace(past, xy=(np.array(SIZE) - past.xy).astype(np.float32))
+    expected = np.array(SIZE) - forecast(name, past, 6).xy
+    np.testing.assert_allclose(forecast(name, mirrored, 6).xy, expected, atol=1e-3)
+
+
+def test_a_hidden_end_is_bridged_at_the_last_velocity():
+    past, truth = straight()
+    visible = past.visible.copy()
+    visible[-6:] = False
+    hidden = replace(past, visible=visible)
+    np.testing.assert_allclose(forecast("linear_16", hidden, 4).xy, truth.xy[:4], atol=2e-3)
+
+
+def test_visible_is_inside_the_frame():
+    future = forecast("constant_velocity", grid_tracks(4, velocity=(9.0, 0.0)), 20)
+    assert np.array_equal(future.visible, future.inside())
+    assert not future.visible[-1].all()
+
+
+def test_the_opponents_are_baselines_and_wrong_requests_say_so():
+    assert set(OPPONENTS) == {"real", "synthetic"}
+    assert set(OPPONENTS.values()) <= set(NAMES)
+    past, _ = straight()
+    with pytest.raises(UserError, match="expected a baseline of"):
+        forecast("spline", past, 4)
+    with pytest.raises(UserError, match="at least 1 frame"):
+        forecast("linear_4", past, 0)
+
+
+def test_windows_and_dampings_are_the_whole_grid():
+    damped = {name for name in NAMES if name.startswith("damped")}
+    assert len(damped) == len(module.WINDOWS) * len(module.DAMPINGS) == 20

@@ -1,0 +1,203 @@
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from regression_plan import RegressionPlan, RegressionStage, batch_of, optim, recipe
+from torch import nn
+
+from kinecast.core.errors import UserError
+from kinecast.train import checkpoint, log
+from kinecast.train.loop import BEST, LAST, LOG, Job, fit
+
+CPU = torch.device("cpu")
+
+
+def new_stage():
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return RegressionStage(RegressionPlan(recipe()).system)
+
+
+def job(folder, **changes):
+    return Job("first", optim(**changes), 5, folder, CPU, quiet=True)
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_at(step):
+    def batches(s):
+        if s == step:
+            raise KilledError
+        return batch_of(s)
+
+    return batches
+
+
+def weights(stage):
+    return {name: value.clone() for name, value in stage.module.state_dict().items()}
+
+
+def assert_bitwise(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def without_time(rows):
+    timing = ("seconds", "wait", "clips_per_second")
+    return [{k: v for k, v in row.items() if k not in timing} for row in rows]
+
+
+def test_the_loss_falls_and_beats_rest(tmp_path):
+    fit(new_stage(), job(tmp_path), batch_of)
+    rows = log.read(tmp_path / LOG)
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert len(losses) == 40
+    assert losses[-1] < 0.2 * losses[0]
+    final = [row["validation"] for row in rows if "validation" in row][-1]
+    assert final["model"] < 0.2 * final["constant position"]
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("step", [13, 30, 37])
+def test_a_killed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, step, bf16):
+    whole = new_stage()
+    fit(whole, job(tmp_path / "whole", bf16=bf16), batch_of)
+
+    with pytest.raises(KilledError):
+        fit(new_stage(), job(tmp_path / "parts", bf16=bf16), killed_at(step))
+    resumed = new_stage()
+    fit(resumed, job(tmp_path / "parts", bf16=bf16), batch_of)
+
+    assert_bitwise(weights(whole), weights(resumed))
+    one, _ = checkpoint.load(tmp_path / "whole" / LAST)
+    other, _ = checkpoint.load(tmp_path / "parts" / LAST)
+    assert_bitwise(one, other)
+    rows = [without_time(log.read(tmp_path / run / LOG)) for run in ("whole", "parts")]
+    assert rows[0] == rows[1]
+
+
+def test_validation_sees_the_average_and_leaves_the_training_weights_alone(tmp_path):
+    often, seldom = new_stage(), new_stage()
+    fit(often, job(tmp_path / "often", validate_every=1), batch_of)
+    fit(seldom, job(tmp_path / "seldom", validate_every=1000), batch_of)
+    one, _ = checkpoint.load(tmp_path / "often" / LAST)
+    other, _ = checkpoint.load(tmp_path / "seldom" / LAST)
+    assert_bitwise(one, other)
+
+
+def test_the_best_average_is_what_a_stage_leaves(tmp_path):
+    stage = new_stage()
+    fit(stage, job(tmp_path), batch_of)
+    best, note = checkpoint.load(tmp_path / BEST)
+    assert_bitwise(weights(stage), best)
+    rows = [row for row in log.read(tmp_path / LOG) if "validation" in row]
+    assert note["model"] == min(row["validation"]["model"] for row in rows)
+    assert stage.module.training  # the run, not the loop, decides what comes next
+
+
+def test_the_noise_of_a_step_does_not_depend_on_what_was_drawn_before():
+    class Greedy(RegressionStage):
+        def loss(self, batch, draw):
+            value, parts = super().loss(batch, draw)
+            torch.randn(1000, generator=draw)
+            return value, parts
+
+    losses = []
+    for kind in (RegressionStage, Greedy):
+        folder = Path(os.devnull)  # nothing is written by the loss itself
+        stage = kind(new_stage().module)
+        from kinecast.core import rng
+
+        keys = Job("first", optim(), 5, folder, CPU).keys
+        losses.append([stage.loss(batch_of(s), rng.generator(*keys(s)))[0].item() for s in (0, 1)])
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_not_a_number_stops_and_keeps_the_batch(tmp_path, where):
+    class Broken(RegressionStage):
+        def loss(self, batch, draw):
+            value, parts = super().loss(batch, draw)
+            if torch.equal(batch.xy, batch_of(12).xy):
+                zero = self.module[0].weight.sum() * 0
+                value = value * math.nan if where == "loss" else value + zero.sqrt()
+            return value, parts
+
+    with pytest.raises(UserError, match=r"finite loss and gradient.*first step 12"):
+        fit(Broken(new_stage().module), job(tmp_path), batch_of)
+    tensors, note = checkpoint.load(tmp_path / "bad-batch-12.safetensors")
+    assert torch.equal(tensors["xy"], batch_of(12).xy)
+    assert note["step"] == 12
+    _, state = checkpoint.load(tmp_path / LAST)
+    assert state["step"] == 10  # the last good checkpoint is still there
+
+
+def test_a_checkpoint_of_another_architecture_is_named(tmp_path):
+    fit(new_stage(), job(tmp_path), batch_of)
+    other = RegressionStage(nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 2)))
+    with pytest.raises(UserError, match=r"do not fit .* 1 unexpected: finished.*misshapen"):
+        fit(other, job(tmp_path), batch_of)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops_with_a_clear_line(tmp_path, number):
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        sys.path.insert(0, sys.argv[2])
+        from test_loop import batch_of, fit, job, new_stage
+        from kinecast.train.stopping import Stopped
+        import time
+        def slow(step):
+            print(step, flush=True)
+            time.sleep(0.02)
+            return batch_of(step)
+        try:
+            fit(new_stage(), job(Path(sys.argv[1])), slow)
+        except Stopped as stopped:
+            print(stopped, file=sys.stderr)
+            sys.exit(128 + stopped.signum)
+    """)
+    command = [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.stdout.readline().strip() != "7":
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, stderr
+    message = rf"{number.name}: saved first after step \d+; run the same command to continue"
+    assert re.search(message, stderr)
+    resumed, whole = new_stage(), new_stage()
+    fit(resumed, job(tmp_path), batch_of)
+    fit(whole, job(tmp_path / "whole"), batch_of)
+    assert_bitwise(weights(whole), weights(resumed))
+
+
+def test_a_torn_last_line_of_the_log_is_left_out(tmp_path):
+    path = tmp_path / LOG
+    path.write_text(json.dumps({"step": 1, "loss": 2.0}) + "\n" + '{"step": 2, "lo')
+    assert log.read(path) == [{"step": 1, "loss": 2.0}]
+
+
+def test_steps_are_timed(tmp_path):
+    def slow(step):
+        time.sleep(0.02)
+        return batch_of(step)
+
+    fit(new_stage(), job(tmp_path, steps=3), slow)
+    for row in log.read(tmp_path / LOG):
+        if "loss" in row:
+            assert 0.02 < row["seconds"] < 5
+            assert 0 < row["wait"] <= 1

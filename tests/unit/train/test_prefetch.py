@@ -1,0 +1,33 @@
+import threading
+
+import pytest
+from regression_plan import batch_of
+
+from kinecast.train.prefetch import Prefetch
+
+
+def test_the_next_batch_is_made_while_this_one_is_used():
+    made = {step: threading.Event() for step in range(4)}
+
+    def make(step):
+        made[step].set()
+        return batch_of(step)
+
+    with Prefetch(make, stop=3) as batches:
+        for step in range(3):
+            assert batches.take(step).xy.equal(batch_of(step).xy)
+            if step < 2:
+                assert made[step + 1].wait(timeout=10)
+    assert not made[3].is_set()
+
+
+def test_what_goes_wrong_is_raised_at_its_step():
+    def make(step):
+        if step == 1:
+            raise RuntimeError("no batch")
+        return batch_of(step)
+
+    with Prefetch(make, stop=3) as batches:
+        batches.take(0)
+        with pytest.raises(RuntimeError, match="no batch"):
+            batches.take(1)

@@ -1,0 +1,100 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from regression_plan import recipe
+
+from kinecast.core.errors import UserError
+from kinecast.train.recipe import keys, with_words
+
+
+def test_words_change_one_stage_every_stage_the_data_and_the_model():
+    changed = with_words(
+        recipe(),
+        [
+            "steps=7",
+            "second.lr=3e-4",
+            "data.sizes=832x480,480x832",
+            "model.sharp=true",
+            "seed=9",
+            "data.augment.warp=0.5",
+        ],
+    )
+    assert [o.steps for o in changed.stages.values()] == [7, 7]
+    assert changed.stages["second"].lr == 3e-4
+    assert changed.stages["first"].lr == recipe().stages["first"].lr
+    assert changed.data.sizes == ((832, 480), (480, 832))
+    assert changed.model.sharp is True
+    assert changed.seed == 9
+    assert changed.data.augment.warp == 0.5
+
+
+def test_a_bare_key_leaves_computed_stages_computed():
+    base = recipe()
+    stages = {"codec": with_words(base, ["steps=0"]).stages["first"], **base.stages}
+    changed = with_words(recipe(stages=stages), ["steps=5"])
+    assert [o.steps for o in changed.stages.values()] == [0, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("word", "attribute", "value"),
+    [
+        ("data.families=a,b", "families", ("a", "b")),
+        ("data.families=", "families", ()),
+        ("data.stride=none", "stride", None),
+        ("data.stride=24", "stride", 24.0),
+        ("data.chunk=1e3", "chunk", 1000),
+        ("data.motion=a=b", "motion", "a=b"),
+    ],
+)
+def test_values_take_the_type_of_the_field(word, attribute, value):
+    got = getattr(with_words(recipe(), [word]).data, attribute)
+    assert got == value
+    assert type(got) is type(value)
+
+
+def test_pairs_are_comma_separated():
+    assert with_words(recipe(), ["betas=0.9,0.95"]).stages["first"].betas == (0.9, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("steps", r"expected key=value, got 'steps'"),
+        ("step=3", r"no key 'step'; did you mean steps\?"),
+        ("jitter=1", r"no key 'jitter'; did you mean data.augment.jitter\?"),
+        ("motion=x", r"no key 'motion'; did you mean data.motion\?"),
+        ("frist.lr=1", r"no key 'frist.lr'; did you mean first.lr\?"),
+        ("model.widht=3", r"did you mean model.width\?"),
+        ("zzzzzz=1", r"known: seed, steps, batch"),
+        ("steps=many", r"expected steps as a whole number, got 'many'"),
+        ("steps=1.5", r"expected steps as a whole number, got '1.5'"),
+        ("bf16=1", r"expected bf16 as true or false, got '1'"),
+        ("betas=0.9", r"expected betas as a number,a number, got '0.9'"),
+        ("data.sizes=832", r"expected data.sizes as WxH,WxH,..., got '832'"),
+        ("data.stride=wide", r"expected data.stride as a number or none"),
+        ("name=other", r"no key 'name'"),
+    ],
+)
+def test_mistakes_say_what_is_known(word, message):
+    with pytest.raises(UserError, match=message):
+        with_words(recipe(), [word])
+
+
+def test_every_key_it_names_can_be_set():
+    base = recipe()
+    plain = {"steps": "3", "lr": "0.1", "betas": "0.8,0.9", "bf16": "false", "sizes": "32x64"}
+    for key in keys(base):
+        last = key.rpartition(".")[2]
+        text = plain.get(last, "true" if last == "sharp" else "2")
+        assert isinstance(with_words(base, [f"{key}={text}"]), type(base))
+
+
+@given(st.floats(1e-12, 1e3))
+def test_numbers_survive_their_spelling(lr):
+    assert with_words(recipe(), [f"lr={lr!r}"]).stages["first"].lr == lr
+
+
+def test_a_recipe_is_json():
+    assert json.loads(json.dumps(recipe().to_json()))["stages"]["first"]["steps"] == 40
