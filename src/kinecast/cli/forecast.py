@@ -97,19 +97,13 @@ def forecast(
         )
     if futures[0].source["visibility"] != "forecast":
         plan.notes.append("the model does not forecast visibility: visible is inside the frame")
+    drawn = {key: value for key, value in futures[0].source.items() if key != "sample"}
+    made = {"kinecast": kinecast.__version__, "video": source.name, "at": plan.at, "anchor": anchor}
+    paths = _write(out, source, plan.at, futures, truth, {**made, **drawn}, stages)
     scores: dict[str, Any] | None = None
-    with stages("score"):
+    with stages("score"):  # after writing: a truth that cannot be scored costs no results
         if score and truth is not None:
             scores = score_forecast(futures, truth)
-    provenance = {
-        "kinecast": kinecast.__version__,
-        "video": source.name,
-        "at": plan.at,
-        "anchor": anchor,
-        "seed": seed,
-        **forecaster.provenance,
-    }
-    paths = _write(out, source, plan.at, futures, truth, provenance, stages)
     for note in [*plan.notes, *source.warnings]:
         say(f"note: {note}")
     if json_:

@@ -154,7 +154,7 @@ def _checkpoint_summary(checkpoint: _Checkpoint) -> dict[str, Any]:
     lines = card.read_text("utf-8").splitlines() if card.is_file() else []
     return {
         "kind": "checkpoint",
-        "card": next((line.lstrip("# ") for line in lines if line.strip()), "none"),
+        "card": next((line.lstrip("# ") for line in lines if line.startswith("#")), "none"),
         "tensors": len(checkpoint.tensors),
         "numbers": sum(tensor.numel() for tensor in checkpoint.tensors.values()),
         "size": f"{weights.stat().st_size / 1e6:.1f} MB",

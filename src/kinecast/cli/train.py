@@ -31,7 +31,7 @@ def train(
         out: the run's folder.
         list_: name the recipes and stop.
         motion: folder of recorded motion for the simulated worlds.
-        init: system.safetensors of another run with the same networks, to start from.
+        init: system.safetensors of another run to start from.
         device: auto, cuda, mps or cpu.
         json_: print one JSON object.
     """
@@ -57,6 +57,8 @@ def train(
         changes.append(f"data.motion={motion.resolve()}")
     recipe = recipe_of(name, size[-1].removeprefix("size=")) if size else recipe_of(name)
     recipe = with_words(recipe, changes)
+    if init is not None and not init.is_file():
+        raise UserError(f"expected --init as the system.safetensors of a run, got {init}")
     try:
         result = run(recipe, build, out, devices.resolve(device), init=init, quiet=False)
     except Stopped as stopped:

@@ -17,11 +17,13 @@ from kinecast.core.errors import UserError
 def generator(*keys: int) -> torch.Generator:
     """A CPU generator that depends on all the keys, in order (for example seed, sample index).
 
+    Zeros at the end do not count: (seed, 0) is (seed,). Use one number of keys for one purpose.
+
     Raises:
-        UserError: a key is negative.
+        UserError: a key is negative or has more than 32 bits.
     """
-    if any(key < 0 for key in keys):
-        raise UserError(f"expected seeds >= 0, got {keys}")
+    if any(not 0 <= key < 2**32 for key in keys):
+        raise UserError(f"expected seeds >= 0 of at most 32 bits, got {keys}; choose another")
     state = np.random.SeedSequence(keys).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state))
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from kinecast.flow import path, times
+from kinecast.flow import times
 from kinecast.flow.loss import flow_matching, visibility_weight
 from kinecast.flow.onpolicy import rollout_loss
+from kinecast.flow.path import path
 from kinecast.systems.trajloom.paper import PaperTrajLoom
 from kinecast.train.latents import LatentBatch
 from kinecast.train.loop import stage_key
@@ -55,9 +56,9 @@ class FlowStage:
         z, cond = batch.future, self._cond(batch)
         source = self._system.source(self._noise(z, draw), cond)
         t = times.mixture(len(z), draw).to(self._device)
-        z_t = path.along(source, z, t, tube=TUBE * self._noise(z, draw))
+        z_t, velocity = path(source, z, t, tube=TUBE * self._noise(z, draw))
         predicted = self._system.velocity(z_t, t, cond)
-        return flow_matching(predicted, path.velocity(source, z), _weight(batch)), source
+        return flow_matching(predicted, velocity, _weight(batch)), source
 
     def _cond(self, batch: LatentBatch) -> dict[str, Any]:
         context = self._system.context(batch.history, batch.history_visible)

@@ -28,7 +28,7 @@ class VisibilityStage:
         return self._cache.batch(step, self._clips, stage_key("visibility"))
 
     def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Mean over steps and tokens of history and future, each after the history's last latent."""
+        """Mean over steps and tokens of both windows."""
         last = batch.history[:, -1].repeat(2, 1, 1)
         logits = self.module(torch.cat([batch.history, batch.future]), last)
         seen = torch.cat([batch.history_visible, batch.future_visible])

@@ -1,6 +1,6 @@
 """The table of recipes: name -> "module:function" of its `recipe(size)`.
 
-The module also holds `SIZES` and `build(recipe, pool, device)`, which makes its networks and stages.
+The module also holds `SIZES` and `build(recipe, pool, device)`, which makes networks and stages.
 """
 
 from importlib import import_module

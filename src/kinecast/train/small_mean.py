@@ -13,7 +13,7 @@ from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.pool import WorldPool
 from kinecast.train.stage import Batch
 
-OPPONENT = (8, 0.95)  # the damped fit whose error sets what an error is worth in each clip
+OPPONENT = (4, 0.8)  # the damped fit whose error sets what an error is worth in each clip
 SHORT = 24  # frames of the short horizon that counts as much as the whole window
 FLOOR = 1.0  # reference pixels added to the opponent's error: still clips are not everything
 MOVING = 0.02  # of the diagonal
@@ -57,7 +57,7 @@ class MeanStage:
                 ours, theirs = (_average(e[:, :horizon], seen) for e in (error, trivial))
                 scores.setdefault(name, []).append(ours / (theirs + 0.1))
                 scores.setdefault(f"{name} px", []).append(ours)
-                scores.setdefault(f"damped_8_0.95 {name} px", []).append(theirs)
+                scores.setdefault(f"damped_4_0.8 {name} px", []).append(theirs)
         means = {name: torch.cat(values).mean().item() for name, values in scores.items()}
         return {"model": (means["whole"] + means["short"]) / 2, **means}
 

@@ -82,7 +82,8 @@ def fill_hidden(xy: Tensor, visible: Tensor, grid: Grid) -> Tensor:
     that is never seen stays where it was laid.
     """
     T = xy.shape[1]
-    frame = torch.arange(T, device=xy.device)[:, None, None].expand(visible.shape)
+    frame = torch.arange(T, device=xy.device, dtype=torch.int16)[:, None, None]
+    frame = frame.expand(visible.shape)
     before = torch.where(visible, frame, -1).cummax(1).values
     after = torch.where(visible, frame, T).flip(1).cummin(1).values.flip(1)
     left = torch.where(before >= 0, before, after.clamp(max=T - 1))
@@ -90,7 +91,7 @@ def fill_hidden(xy: Tensor, visible: Tensor, grid: Grid) -> Tensor:
     laid = torch.from_numpy(grid.points()).to(xy)
     filled = torch.where(visible.any(1, keepdim=True)[..., None], xy, laid)
     b, t, i, j = (~visible & visible.any(1, keepdim=True)).nonzero(as_tuple=True)
-    left, right = left[b, t, i, j], right[b, t, i, j]
+    left, right = left[b, t, i, j].long(), right[b, t, i, j].long()
     weight = ((t - left) / (right - left).clamp(min=1)).clamp(0, 1)[:, None]
     filled[b, t, i, j] = (1 - weight) * xy[b, left, i, j] + weight * xy[b, right, i, j]
     return filled
@@ -115,7 +116,9 @@ Taken = TypeVar("Taken", contravariant=True)
 class Stage(Protocol[Taken]):
     """One optimisation: a loss over batches, for the parameters of `module` that require grad."""
 
-    module: nn.Module
+    @property
+    def module(self) -> nn.Module:
+        """The part that is trained, averaged and kept."""
 
     def loss(self, batch: Taken, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """The scalar to minimise and the parts to log; every random number comes from `draw`."""

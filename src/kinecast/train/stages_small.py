@@ -31,22 +31,31 @@ from kinecast.train.small_visibility import VisibilityStage
 from kinecast.train.stage import Stage
 
 SIZES = tuple(CONFIGS)
+BETAS = (0.9, 0.98)
+FRAMES = ((832, 480), (640, 480), (854, 480), (480, 640))
 CODEC_CLIPS = 512  # of the first chunk; their tokens are 50,000 examples
 
 
 def recipe(size: str) -> Recipe:
     """The recipe of the bundled weights at size=small; the same stages at any size."""
-    brief = size == "tiny"
-    batch = 8 if brief else 32
-    betas = (0.9, 0.98)
+    if size == "tiny":
+        stages = {
+            "codec": Optim(steps=0, batch=1, lr=0.0),
+            "mean": Optim(60, 8, 2e-3, betas=BETAS, weight_decay=0.01),
+            "flow": Optim(60, 8, 1e-3, betas=BETAS, weight_decay=0.01),
+            "onpolicy": Optim(4, 8, 1e-4, betas=BETAS),
+            "visibility": Optim(20, 8, 2e-3, betas=BETAS),
+        }
+        data = Data(clips=64, chunk=64, validation=8)
+        return Recipe("trajloom-small", size, CONFIGS[size], stages, data)
     stages = {
         "codec": Optim(steps=0, batch=1, lr=0.0),
-        "mean": Optim(60 if brief else 8000, batch, 2e-3, betas=betas, weight_decay=0.01),
-        "flow": Optim(60 if brief else 8000, batch, 1.5e-3, betas=betas, weight_decay=0.01),
-        "onpolicy": Optim(4 if brief else 300, batch, 1e-4, betas=betas),
-        "visibility": Optim(20 if brief else 600, batch, 2e-3, betas=betas),
+        "mean": Optim(2600, 32, 2e-3, betas=BETAS, weight_decay=0.01),
+        "flow": Optim(3600, 32, 1e-3, betas=BETAS, weight_decay=0.01),
+        "onpolicy": Optim(100, 32, 1e-4, betas=BETAS),
+        "visibility": Optim(300, 32, 2e-3, betas=BETAS),
     }
-    data = Data(clips=64, chunk=64, validation=8) if brief else Data()
+    data = Data(sizes=FRAMES, clips=32_000, chunk=1_000, reuse=8, validation=128)
     return Recipe("trajloom-small", size, CONFIGS[size], stages, data)
 
 
@@ -104,7 +113,7 @@ class CodecStage:
         config = self._system.config
         features = config.patch**2 * config.frames * 2
         moment = torch.zeros(features, features, dtype=torch.float64)
-        step = 32
+        step, count = 32, 0
         clips = min(CODEC_CLIPS, self._pool.clips_of_one_size)
         for start in range(0, clips, step):
             draw = torch.Generator().manual_seed(start)
@@ -116,4 +125,5 @@ class CodecStage:
             seen = to_tokens(future.visible[..., None].float(), config.patch).mean((2, 3, 4)) > 0.5
             tokens = to_tokens(moved, config.patch).flatten(2)[seen].double()
             moment += tokens.T @ tokens
-        self._system.codec.fit(moment / moment.trace())
+            count += len(tokens)
+        self._system.codec.fit(moment / count)

@@ -10,6 +10,7 @@ A recipe trains what it needs: `trajloom-flow` a VAE first. To start from one th
 A; what it leaves open (batch of the visibility stage, on-policy steps, EMA) is ours.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -165,16 +166,14 @@ class PaperPlan:
 
     def stage(self, name: str) -> Stage[Any]:
         """Build a stage; only its own network is trained."""
-        stages = {
+        stages: dict[str, Callable[..., Stage[Any]]] = {
             "vae": VAEStage,
             "flow": FlowStage,
             "onpolicy": OnPolicyStage,
             "visibility": VisibilityStage,
         }
         self.system.requires_grad_(False)
-        stage: Stage[Any] = stages[name](
-            self.trajloom, self.pool, self.recipe.stages[name], self.device
-        )
+        stage = stages[name](self.trajloom, self.pool, self.recipe.stages[name], self.device)
         stage.module.requires_grad_(True)
         return stage
 

@@ -99,7 +99,8 @@ def _paint(
 
 
 def _fixed(xy: Float[np.ndarray, "n 2"]) -> list[list[int]]:
-    return np.round(coords.to_pixel_centres(xy) * 2**_SHIFT).astype(int).tolist()
+    centres = coords.to_pixel_centres(xy.astype(np.float32))
+    return np.round(centres * 2**_SHIFT).astype(int).tolist()
 
 
 def _drawable(xy: Float[np.ndarray, "n 2"], layer: Layer) -> Bool[np.ndarray, " n"]:

@@ -14,6 +14,7 @@ SMALLEST = 416
 _LEAST = (208, 96)  # a panel has room for its labels, however thin the video
 _STILL, _MOVING = 0.006, 0.03  # of the diagonal: how far a quiet and a prominent point move
 _CAMERA = 0.4  # prominence of what moves only with the camera
+_REST = 0.25  # where this share of the points is still, the camera is
 _FIT_ROUNDS, _FIT_POINTS = 3, 12  # of the camera's affine motion, each on the better half
 
 
@@ -125,7 +126,11 @@ def prominence(*parts: Tracks) -> Float[np.ndarray, " n"]:
     seen = np.concatenate([part.visible for part in parts])
     xy[~seen] = np.nan
     whole = coords.diagonal(parts[0].size)
-    return np.maximum(_ease(_reach(xy - _crowd(xy)) / whole), _CAMERA * _ease(_reach(xy) / whole))
+    reach = _reach(xy) / whole
+    still = (reach < _STILL)[seen.any(axis=0)]
+    if still.sum() > _REST * len(still):
+        return _ease(reach)  # the camera rests
+    return np.maximum(_ease(_reach(xy - _crowd(xy)) / whole), _CAMERA * _ease(reach))
 
 
 def _crowd(xy: Float[np.ndarray, "t n 2"]) -> Float[np.ndarray, "t n 2"]:

@@ -10,6 +10,9 @@ from kinecast.core.errors import UserError
 from kinecast.core.field import Field
 from kinecast.core.grid import Grid
 from kinecast.data.synth import FAMILIES, HELD_OUT, TRAIN_MIX, generate, synth
+from kinecast.data.synth.draws import BLOCK, Draws
+from kinecast.data.synth.scene import Stage
+from kinecast.data.synth.trace import film
 
 SIZE = (320, 192)
 GRID = Grid(6, 10, 32.0, (16.0, 16.0))
@@ -101,6 +104,16 @@ def test_families_never_share_random_numbers():
     numbers = [family.number for family in FAMILIES.values()]
     assert len(set(numbers)) == len(numbers)
     assert 0 not in numbers  # the mix
+
+
+@pytest.mark.parametrize("family", ["sliding", "handled", "person", "cloth", "crowd", "tour"])
+def test_every_tensor_is_made_on_the_device_of_the_draws(family):
+    meta = torch.device("meta")  # shapes only; mixing devices is an error there as on any other
+    draws = Draws(torch.empty(2, BLOCK, device=meta))
+    scene = FAMILIES[family].build(draws, Stage(2, 1, SIZE, None, meta))
+    xy, visible = film(scene, torch.empty(60, 2, device=meta), 1, SIZE)
+    assert xy.shape == (2, 2, 2, 60)
+    assert (xy.device, visible.device) == (meta, meta)
 
 
 def test_most_of_a_fixed_view_stays_still():

@@ -185,8 +185,7 @@ def time_warp(
     weight = at - low
     high = (low + 1).clamp(max=t - 1)
     clip = torch.arange(b, device=device)[:, None]
-    a, c = xy[clip, low], xy[clip, high]
-    between = a + weight[..., None, None, None] * (c - a)
+    between = torch.lerp(xy[clip, low], xy[clip, high], weight[..., None, None, None])
     seen = torch.where((weight < 0.5)[..., None, None], visible[clip, low], visible[clip, high])
     return between, seen
 
@@ -201,12 +200,13 @@ def flips(
     b = len(xy)
     draw = torch.rand(b, 2, generator=generator, device=xy.device)
     extent = torch.tensor(size, dtype=xy.dtype, device=xy.device)
+    xy, visible = xy.clone(), visible.clone()
     for axis, limit in ((0, chance), (1, 0.5 * chance)):
-        mirrored = xy.flip(3 - axis).clone()
+        which = (draw[:, axis] < limit).nonzero()[:, 0]
+        mirrored = xy[which].flip(3 - axis)
         mirrored[..., axis] = extent[axis] - mirrored[..., axis]
-        which = draw[:, axis] < limit
-        xy = torch.where(which[:, None, None, None, None], mirrored, xy)
-        visible = torch.where(which[:, None, None, None], visible.flip(3 - axis), visible)
+        xy[which] = mirrored
+        visible[which] = visible[which].flip(3 - axis)
     return xy, visible
 
 

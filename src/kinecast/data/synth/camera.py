@@ -190,11 +190,11 @@ def _held(draws: Draws, stage: Stage, d: int, scale: Tensor) -> Tensor:
 def _moves(draws: Draws, stage: Stage, d: int, lo: float, hi: float) -> tuple[Tensor, Tensor]:
     """Eased moves with stops, (n, T, d) at lo to hi units a frame, and one eased 0 to 1 ramp."""
     S = 6
-    length = draws.log_uniform(1, S, 1, lo=15.0, hi=120.0)
+    length = draws.log_uniform(1, S, 1, lo=12.0, hi=90.0)
     speed = draws.log_uniform(1, 1, 1, lo=lo, hi=hi)
     heading = draws.sign(1, 1, d) * torch.where(draws.chance(0.75, 1, S, 1), 1.0, -1.0)
     steps = length * speed * heading * draws.uniform(1, S, d, lo=0.4, hi=1.0)
-    path = stop_and_go(draws, stage.times, steps, duration=(15.0, 120.0), pause=(1.0, 60.0))
+    path = stop_and_go(draws, stage.times, steps, duration=(12.0, 90.0), pause=(1.0, 60.0))
     begin = draws.uniform(1, lo=-80.0, hi=100.0)
     ramp = minimum_jerk((stage.times - begin) / draws.log_uniform(1, lo=30.0, hi=250.0))
     return path[:, :, 0], ramp - ramp[:, stage.anchor, None]
@@ -222,7 +222,7 @@ def filmed(draws: Draws, view: View, otherwise: Camera, share: float = 0.6) -> C
     """
     stage, n = view.stage, len(draws)
     choice, where, file = draws.uniform(), draws.uniform(), draws.uniform()
-    fps = 30.0 / draws.log_uniform(lo=0.12, hi=1.0)
+    fps = 30.0 / draws.log_uniform(lo=0.1, hi=0.6)
     scale = draws.log_uniform(lo=0.3, hi=2.0)
     used = draws.chance(share)
     files = () if stage.recordings is None else stage.recordings.cameras

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kinecast.core import rng
 
-BLOCK = 6144  # uniforms a clip
+BLOCK = 4096  # uniforms a clip
 
 
 class Draws:

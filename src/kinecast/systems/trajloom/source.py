@@ -29,8 +29,10 @@ class SmoothSource(nn.Module):
     ) -> Float[Tensor, "b n c"]:
         """Correlate `noise` over a (rows, columns) grid of tokens."""
         modes = cosine_modes(*grid).to(noise)
+        rows, columns = (min(MODES, count) for count in grid)
+        fitted = self.mode_std.unflatten(0, (MODES, MODES))[:rows, :columns].flatten(0, 1)
         # A motion that is shared adds up over tokens: its power in a mode grows with their number.
-        shared = (self.mode_std**2 - self.rest_std**2) * (len(modes[0]) / self.tokens)
+        shared = (fitted**2 - self.rest_std**2) * (len(modes[0]) / self.tokens)
         std = (self.rest_std**2 + shared).clamp(min=0).sqrt()
         power = torch.einsum("mn,bnc->bmc", modes, noise)
         return noise * self.rest_std + torch.einsum(

@@ -21,12 +21,12 @@ HANDHELD = {"hand": 0.6, "travel": 0.2, "free": 0.2}
 def hand_paths(draws: Draws, stage: Stage, k: int, moves: int = 9) -> Tensor:
     """Minimum-jerk reaches with pauses and a little unsteadiness, (n, T, k, 3)."""
     times = stage.times
-    reach = draws.log_uniform(k, 1, 1, lo=0.08, hi=0.9)
+    reach = draws.log_uniform(k, 1, 1, lo=0.1, hi=1.2)
     steps = draws.normal(k, moves, 3) * reach
     back = draws.chance(0.5, k, moves, 1).float()  # many reaches return
     home = steps - back * torch.cat([torch.zeros_like(steps[:, :, :1]), steps[:, :, :-1]], 2)
     flat = torch.tensor([1.0, 0.6, 0.5], device=draws.device)
-    path = stop_and_go(draws, times, home * flat, duration=(7.0, 40.0), pause=(1.0, 60.0))
+    path = stop_and_go(draws, times, home * flat, duration=(6.0, 34.0), pause=(1.0, 60.0))
     path = _recorded(draws, stage, path, reach[:, None, :, 0] * 4.0)
     path = path + wander(draws, times, k, 3, lo=6.0, hi=25.0) * draws.log_uniform(
         1, k, 1, lo=0.002, hi=0.03
@@ -112,7 +112,7 @@ FAMILIES = (
         "handled",
         10,
         "objects picked up, carried, turned and put down by arms, with pauses",
-        3.0,
+        5.0,
         lambda draws, stage: _objects(draws, stage, USUAL),
     ),
     Family(

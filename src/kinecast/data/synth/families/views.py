@@ -96,7 +96,7 @@ def _still(draws: Draws, stage: Stage) -> Scene:
 
 
 FAMILIES = (
-    Family("tour", 50, "a still place seen by a moving camera", 2.5, _tour),
+    Family("tour", 50, "a still place seen by a moving camera", 2.0, _tour),
     Family("layers", 51, "flat layers at several depths, with parallax", 0.7, _layers),
     Family("drive", 52, "a camera that drives forward", 0.7, _drive),
     Family("still", 53, "a fixed camera and a few small things that move", 2.0, _still),

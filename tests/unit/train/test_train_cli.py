@@ -1,0 +1,61 @@
+import json
+import signal
+
+import pytest
+
+from kinecast.cli.main import main
+from kinecast.train import run
+from kinecast.train.recipes import RECIPES
+from kinecast.train.stopping import Stopped
+
+
+def fails(capsys, *words):
+    assert main(["train", *words]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_list_names_the_recipes(capsys):
+    assert main(["train", "--list"]) == 0
+    assert capsys.readouterr().out.split() == list(RECIPES)
+    assert main(["train", "--list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"recipes": list(RECIPES)}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected a recipe, got none"),
+        (["trajloom-vae"], "expected --out DIR"),
+        (["trajloom-vea", "--out", "run"], "did you mean trajloom-vae?"),
+        (["trajloom-vae", "size=huge", "--out", "run"], "use size=tiny"),
+        (["trajloom-vae", "lrr=1", "--out", "run"], "did you mean lr?"),
+        (["trajloom-vae", "lr=fast", "--out", "run"], "expected lr as a number, got 'fast'"),
+        (["trajloom-vae", "--motion", "nowhere", "--out", "run"], "got nowhere"),
+        (["trajloom-vae", "--init", "nowhere", "--out", "run"], "got nowhere"),
+        (["trajloom-vae", "--device", "gpu", "--out", "run"], "expected device auto"),
+        (
+            ["trajloom-vae", "data.chunk=1", "--out", "run"],
+            "expected data.clips >= data.chunk >= 2",
+        ),
+        (["trajloom-vae", "data.families=mixx", "--out", "run"], "expected a family of worlds"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_no_model(capsys, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    if words:
+        words = [words[0], *(["size=tiny"] if "size=huge" not in words else []), *words[1:]]
+    assert message in fails(capsys, *words)
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_a_stop_ends_with_the_status_of_its_signal(capsys, monkeypatch, tmp_path):
+    def stopped(*args, **options):
+        raise Stopped(signal.SIGTERM, "vae after step 3")
+
+    monkeypatch.setattr(run, "train", stopped)
+    assert main(["train", "trajloom-vae", "size=tiny", "--out", str(tmp_path)]) == 143
+    assert capsys.readouterr().err == (
+        "kinecast train: SIGTERM: saved vae after step 3; run the same command to continue\n"
+    )
