@@ -1,1 +1,1 @@
-"""train."""
+"""Training: recipes, one linear loop, and the clips it sees."""

@@ -95,7 +95,11 @@ def fit(stage: Stage[Any], job: Job, batch_of: Callable[[int], Item]) -> None:
                 _validate(stage, job, ema, progress, log, display)
             while progress.step < optim.steps:
                 step, begun = progress.step, time.monotonic()
-                batch = batches.take(step).to(job.device)
+                taken = batches.take(step, lambda: stop.signum is not None)
+                if taken is None:
+                    _save(job, stage, optimiser, ema, progress)
+                    break
+                batch = taken.to(job.device)
                 waited = time.monotonic() - begun
 
                 lr = learning_rate(optim, step)
@@ -133,8 +137,10 @@ def fit(stage: Stage[Any], job: Job, batch_of: Callable[[int], Item]) -> None:
                     _validate(stage, job, ema, progress, log, display)
                 if last or progress.step % optim.save_every == 0 or stop.signum is not None:
                     _save(job, stage, optimiser, ema, progress)
-                if stop.signum is not None and not last:
-                    raise Stopped(stop.signum, f"{job.name} after step {progress.step}")
+                if stop.signum is not None:
+                    break
+            if stop.signum is not None:
+                raise Stopped(stop.signum, f"{job.name} after step {progress.step}")
     finally:
         log.close()
         display.close()

@@ -8,9 +8,9 @@ augmented, depends on (seed, keys, step) alone: never on timing, never on what w
 import hashlib
 import json
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -99,6 +99,7 @@ class WorldPool(AbstractContextManager["WorldPool"]):
         self._loaded: tuple[int, list[Shard]] | None = None
         self._pending: dict[int, Future[None]] = {}
         self._executor: ProcessPoolExecutor | None = None
+        self._closed = False
 
     def place(self, step: int, batch: int, *keys: int) -> Place:
         """Which clips a step sees. Every `keys` (a stage, say) has an order of its own.
@@ -164,10 +165,12 @@ class WorldPool(AbstractContextManager["WorldPool"]):
         return batches
 
     def __exit__(self, *_: object) -> None:
-        """End the background processes; finished chunks stay on disk."""
+        """End the background processes at once; finished chunks stay on disk."""
+        self._closed = True
         if self._executor is not None:
+            for process in list((self._executor._processes or {}).values()):
+                process.terminate()
             self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
 
     def shards(self, number: int = 0) -> list[Shard]:
         """A chunk, one shard a frame size, as simulated: for statistics and closed-form fits.
@@ -197,6 +200,8 @@ class WorldPool(AbstractContextManager["WorldPool"]):
         path = self._path(number)
         if number in self._pending or path.exists():
             return
+        if self._closed:
+            raise RuntimeError("expected an open pool, got one that was closed")
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
                 self.data.workers, mp_context=get_context("spawn"), initializer=_quiet_worker
@@ -298,6 +303,7 @@ def _worlds_version() -> str:
 
 
 def _quiet_worker() -> None:
-    """One thread a process; a stop is the trainer's business."""
+    """One thread a process; Ctrl-C is the trainer's business, its order to end cleans up first."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())

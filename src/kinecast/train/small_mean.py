@@ -20,6 +20,8 @@ MOVING = 0.02  # of the diagonal
 SCALE_WEIGHT = 0.02
 SHORTEST = 8  # frames of history
 FIT_CLIPS = 512  # for the spread of the source noise
+TYPICAL = 3.0  # residuals beyond this many scales don't set the spread of the source noise
+EXTREME = 8.0  # scales at which the flow's targets are cut: the tails are long
 
 
 class MeanStage:
@@ -47,7 +49,7 @@ class MeanStage:
         """Error of the mean over that of a fixed trivial forecast, mean over clips."""
         scores: dict[str, list[Tensor]] = {}
         for batch in self._held_out:
-            for name, frames in (("whole", batch.history), ("short", SHORT)):
+            for name, frames in (("whole", batch.history), ("short", min(SHORT, batch.history))):
                 history, future = batch.shortened(frames).fields()
                 moved = target(history, future)
                 horizon = min(frames, len(moved[0]))
@@ -70,7 +72,8 @@ class MeanStage:
             batch = self._pool.take(0, 0, torch.arange(start, start + 32), draw).to(self._device)
             history, future = batch.fields()
             cond = self._system.condition(history)
-            residuals.append(latent_target(self._system, future, cond)[:, 0])
+            residual = latent_target(self._system, future, cond)[:, 0]
+            residuals.append(residual.clamp(-TYPICAL, TYPICAL))
             grid = token_grid(*cond["cells"], self._system.config.patch)
         self._system.source_noise.fit(torch.cat(residuals), grid)
 
@@ -95,7 +98,9 @@ def target(history: FieldBatch, future: FieldBatch) -> Float[Tensor, "b t h w 2"
 def latent_target(system: TrajLoom, future: FieldBatch, cond: dict) -> Float[Tensor, "b 1 n c"]:
     """What the flow should arrive at; see `TrajLoom.encode`."""
     xy = torch.where(future.visible[..., None], future.xy, future.xy.clamp(-2, 2))
-    return system.encode(FieldBatch(xy, future.visible, future.size), cond).mean.clamp(-20, 20)
+    return system.encode(FieldBatch(xy, future.visible, future.size), cond).mean.clamp(
+        -EXTREME, EXTREME
+    )
 
 
 def seen_share(future: FieldBatch, system: TrajLoom) -> Float[Tensor, "b n"]:

@@ -37,9 +37,8 @@ class Panel:
         scale = min(1.0, LARGEST / max(size))
         if max(size) < SMALLEST:
             scale = SMALLEST / max(size)
-        self._image: Size = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        W, H = max(self._image[0], _LEAST[0]), max(self._image[1], _LEAST[1])
-        self.size: Size = (W + W % 2, H + H % 2)
+        self._image: Size = (_even(size[0] * scale), _even(size[1] * scale))
+        self.size: Size = (max(self._image[0], _LEAST[0]), max(self._image[1], _LEAST[1]))
         self._corner = ((self.size[0] - self._image[0]) // 2, (self.size[1] - self._image[1]) // 2)
         self._colours = colours
         self._shadow = np.zeros_like(colours)
@@ -114,6 +113,11 @@ class Panel:
         if text not in self._labels:
             self._labels[text] = text_layer(text, height)
         return self._labels[text]
+
+
+def _even(length: float) -> int:
+    """The nearest even number of pixels, as video codecs want it; at least 2."""
+    return max(2, 2 * round(length / 2))
 
 
 def prominence(*parts: Tracks) -> Float[np.ndarray, " n"]:

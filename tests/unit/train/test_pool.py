@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -154,3 +155,19 @@ def test_a_dead_worker_is_told(folder, tmp_path):
             process.kill()
         with pytest.raises(UserError, match="makes training clips died"):
             pool.shards(1)
+
+
+def test_closing_ends_a_chunk_in_the_making_and_leaves_nothing_of_it(tmp_path):
+    data = replace(DATA, clips=40_000, chunk=20_000)
+    with WorldPool(data, 4, tmp_path) as pool:
+        pool._request(0)
+        started = time.monotonic()
+        while not any(p.is_alive() for p in pool._executor._processes.values()):
+            assert time.monotonic() - started < 60
+        time.sleep(0.2)
+        pending = pool._pending[0]
+    assert time.monotonic() - started < 60  # 20,000 clips take minutes
+    assert pending.done() or pending.cancelled()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.shards(0)

@@ -31,3 +31,23 @@ def test_what_goes_wrong_is_raised_at_its_step():
         batches.take(0)
         with pytest.raises(RuntimeError, match="no batch"):
             batches.take(1)
+
+
+def test_a_stop_does_not_wait_for_a_slow_batch():
+    release = threading.Event()
+
+    def make(step):
+        assert release.wait(timeout=60)
+        return batch_of(step)
+
+    with Prefetch(make, stop=3) as batches:
+        assert batches.take(0, given_up=lambda: True) is None
+    release.set()
+
+
+def test_a_timeout_of_the_maker_is_its_own():
+    def make(step):
+        raise TimeoutError("the disk is slow")
+
+    with Prefetch(make, stop=3) as batches, pytest.raises(TimeoutError, match="the disk is slow"):
+        batches.take(0)

@@ -7,9 +7,8 @@ edge is recognised by its own side.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32
 
 from kinecast.data.trackers.dis import sample
 
@@ -22,11 +21,6 @@ LIGHT = 15.0  # levels by which a whole window may turn brighter or darker
 
 _steps = np.arange(-RADIUS, RADIUS + 1, SPACING, dtype=np.float32)
 OFFSETS: Float32[np.ndarray, "p 2"] = np.stack(np.meshgrid(_steps, _steps), -1).reshape(-1, 2)
-
-
-def smooth(frame: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w 3"]:
-    """Colours ready to be sampled every `SPACING` pixels."""
-    return cv2.GaussianBlur(frame.astype(np.float32), (0, 0), SPACING / 2)
 
 
 @dataclass
@@ -63,10 +57,20 @@ class Templates:
         variance = _mean(weight, np.square(colour - mean)).mean((1, 2))
         return cls(colour, weight, slope, variance)
 
-    def replace(self, which: np.ndarray, other: "Templates") -> None:
-        """Take the windows of some points from another set of the same points."""
+    @property
+    def middle(self) -> Float32[np.ndarray, "n 3"]:
+        """The colours of the points themselves."""
+        return self.colour[:, len(OFFSETS) // 2]
+
+    @property
+    def allowance(self) -> Float32[np.ndarray, " n"]:
+        """Mean squared difference that equal windows may have."""
+        return LEVEL**2 + TEXTURE * self.variance
+
+    def take(self, which: Bool[np.ndarray, " n"], other: "Templates") -> None:
+        """Replace the windows of some points by `other`, which holds just these."""
         for name in ("colour", "weight", "slope", "variance"):
-            getattr(self, name)[which] = getattr(other, name)[which]
+            getattr(self, name)[which] = getattr(other, name)
 
     def mismatch(
         self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]
@@ -75,7 +79,7 @@ class Templates:
         difference = sample(image, xy[:, None] + OFFSETS) - self.colour
         difference -= np.clip(_mean(self.weight, difference), -LIGHT, LIGHT)
         squared = _mean(self.weight, np.square(difference)).mean((1, 2))
-        return squared / (LEVEL**2 + TEXTURE * self.variance)
+        return squared / self.allowance
 
     def refine(
         self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"], steps: int = 3

@@ -1,86 +1,243 @@
-"""The default tracker: flow bridged over several distances."""
+"""The default tracker: flow bridged over several distances, held by appearance.
+
+For each point and frame there are several candidates: flow from 1, 2, 4, 8 and 16 frames ago (the
+idea of Neoral et al., MFT, WACV 2024: a chain may jump over frames in which the point was hidden),
+the motion of neighbours of the same colour and, for points that have moved with the camera so far,
+the camera's motion. Each costs by how unlike it looks to the point's windows in the first frame and
+in a recent one, by its round trip, by how far it strays from its neighbours, and by the uncertainty
+of its chain. The cheapest is refined on the windows, so that errors do not add up, and the point is
+visible if it looks alike there.
+
+A point with the camera leaves it only on evidence: the place where the camera says it is has to
+look wrong, and the place where flow takes it has to have changed. Otherwise an object that passes
+over a plain wall would push the wall's points along.
+"""
 
 from collections import deque
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from kinecast.core import coords
+from kinecast.data.trackers.appearance import LEVEL, Templates
 from kinecast.data.trackers.base import Estimate, FollowingTracker
+from kinecast.data.trackers.camera import Camera, project
 from kinecast.data.trackers.dis import advance, flow_pair
+from kinecast.data.trackers.neighbours import Neighbours
+from kinecast.data.trackers.search import search
+from kinecast.data.trackers.view import View
 
-DISTANCES = (1, 2, 4, 8, 16)  # frames
-ROUND_TRIP = 1.5  # working pixels
-STEP_VARIANCE = 0.1**2  # of one flow, working pixels squared
-NEIGHBOURS = 8
+
+@dataclass(frozen=True)
+class Settings:
+    """Thresholds in working pixels, frames, and mismatch (see `Templates.mismatch`).
+
+    Attributes:
+        distances: frames that flow bridges.
+        round_trip: forward-backward error above which a flow is not believed.
+        alike, same: mismatch below which a window is taken for the point's, and for certain.
+        changed: mismatch above which a place counts as changed.
+        leave: distance from the camera's motion at which a point may leave it.
+        evidence: by how much the camera's place must look worse for that.
+        reach: of the refinement.
+        refresh: age of the recent window when it is replaced.
+        sure: frames in a row that a point must look certain before it is seen again.
+        back: frames ago whose picture tells whether a place changed.
+    """
+
+    distances: tuple[int, ...] = (1, 2, 4, 8, 16)
+    round_trip: float = 1.5
+    alike: float = 1.5
+    same: float = 0.5
+    changed: float = 0.7
+    leave: float = 1.5
+    evidence: float = 0.3
+    reach: float = 2.0
+    refresh: int = 4
+    sure: int = 3
+    back: int = 4
 
 
 class State(NamedTuple):
     """One past frame and where the points were in it."""
 
-    grey: UInt8[np.ndarray, "h w"]
-    half: UInt8[np.ndarray, "h2 w2"]
+    view: View
+    pose: Float32[np.ndarray, "3 3"]
     xy: Float32[np.ndarray, "n 2"]
     variance: Float32[np.ndarray, " n"]
     seen: Bool[np.ndarray, " n"]
 
 
-class MultiFollower:
-    """Follows points along the least uncertain chain of flows."""
+class Candidates(NamedTuple):
+    """Places where the points may be: C of them for each; a flow's come first."""
 
-    def __init__(self, frame: UInt8[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]) -> None:
-        N = len(xy)
-        self._past: deque[State] = deque(maxlen=max(DISTANCES))  # newest first
-        self._past.appendleft(State(*_greys(frame), xy, np.zeros(N, np.float32), np.ones(N, bool)))
-        gap = np.linalg.norm(xy[:, None] - xy[None], axis=-1)
-        self._near = np.argsort(gap, axis=1, kind="stable")[:, 1 : 1 + NEIGHBOURS]
+    xy: Float32[np.ndarray, "c n 2"]
+    error: Float32[np.ndarray, "c n"]  # of the round trip
+    variance: Float32[np.ndarray, "c n"]  # of the chain
+    allowed: Bool[np.ndarray, "c n"]
+
+
+class MultiFollower:
+    """Follows points by the cheapest of several candidates."""
+
+    def __init__(
+        self,
+        frame: UInt8[np.ndarray, "h w 3"],
+        xy: Float32[np.ndarray, "n 2"],
+        settings: Settings | None = None,
+    ) -> None:
+        N, view = len(xy), View.of(frame)
+        self._set = settings or Settings()
+        self._first = Templates.at(view.colour, xy)
+        self._recent = Templates.at(view.colour, xy)
+        self._flat = LEVEL**2 / (LEVEL**2 + self._first.variance)
+        self._neighbours = Neighbours(xy, self._first.middle)
+        self._camera = Camera(xy)
+        self._bound = np.ones(N, bool)  # has moved with the camera so far
+        self._age = np.zeros(N, np.int64)  # of the recent window
+        self._sure = np.zeros(N, np.int64)  # frames in a row that look certain
+        self._hidden = np.zeros(N, np.int64)  # frames in a row
+        everything = np.ones(N, bool)
+        self._past = deque([State(view, np.eye(3), xy, np.zeros(N, np.float32), everything)])
 
     def step(self, frame: UInt8[np.ndarray, "h w 3"]) -> Estimate:
         """Positions in the next frame."""
-        grey, half = _greys(frame)
-        size = (grey.shape[1], grey.shape[0])
-        last = self._past[0]
+        S, view, last = self._set, View.of(frame), self._past[0]
+        candidates, drift = self._candidates(view)
+        mismatch = np.stack([self._mismatch(view, xy) for xy in candidates.xy])
+        pick = self._cost(candidates, mismatch, drift).argmin(0)
+        n = np.arange(len(pick))
+        allowed = candidates.allowed[pick, n]
+        flowed = pick < len(candidates.xy) - 2
+        held = pick == len(candidates.xy) - 1
+        xy, anchored = self._refine(view, candidates.xy[pick, n])
+        variance = candidates.variance[pick, n]
+        variance = np.where(anchored, np.minimum(variance, 0.25), variance)
+
+        looks = self._mismatch(view, xy)
+        stays = self._stays(view, xy, looks, mismatch[-1], last.seen)
+        xy = np.where(stays[:, None], self._camera.xy, xy)
+        looks = np.where(stays, mismatch[-1], looks)
+        variance = np.where(stays, 0.1, variance)
+        inside = coords.inside(xy, view.size)
+        same = inside & (looks < S.same)
+        self._sure = np.where(same, self._sure + 1, 0)
+        followed = flowed | stays | (held & last.seen) | (self._sure >= S.sure)
+        seen = inside & (looks < S.alike) & followed & (allowed | stays)
+        guess = np.where(self._bound[:, None], self._camera.xy, last.xy + drift)
+        xy = np.where((seen | same)[:, None], xy, guess).astype(np.float32)
+        self._hidden = np.where(seen, 0, self._hidden + 1)
+        self._learn(view, xy, last, seen, flowed & (candidates.error[pick, n] < S.round_trip / 2))
+        xy = self._look_for(view, xy)
+        state = State(view, self._camera.pose, xy, variance.astype(np.float32), seen)
+        self._past.appendleft(state)
+        if len(self._past) > max(S.distances):
+            self._past.pop()
+        belief = np.where(seen, np.exp(-looks / 2) / (1 + variance), 0)
+        return Estimate(xy, seen, belief.astype(np.float32))
+
+    def _mismatch(self, view: View, xy: np.ndarray) -> np.ndarray:
+        first = self._first.mismatch(view.colour, xy)
+        return np.minimum(first, self._recent.mismatch(view.colour, xy))
+
+    def _candidates(self, view: View) -> tuple[Candidates, Float32[np.ndarray, "n 2"]]:
+        """All candidates, and what each point's neighbours say about its motion."""
+        S, last, size = self._set, self._past[0], view.size
         N = len(last.xy)
-        best = np.full(N, np.inf, np.float32)
-        xy = last.xy.copy()
-        for distance in DISTANCES:
+        rows = []
+        for distance in S.distances:
             if distance > len(self._past):
                 break
             state = self._past[distance - 1]
-            pair = flow_pair(state.grey, grey) if distance == 1 else flow_pair(state.half, half)
-            there, error = advance(pair, state.xy, size)
-            ok = state.seen & (error < ROUND_TRIP) & coords.inside(there, size)
-            variance = state.variance + STEP_VARIANCE + error**2
-            better = ok & (variance < best)
-            best = np.where(better, variance, best)
-            xy = np.where(better[:, None], there, xy)
-        seen = np.isfinite(best)
-        xy = np.where(seen[:, None], xy, last.xy + self._drift(xy - last.xy, seen))
-        variance = np.where(seen, best, last.variance)
-        self._past.appendleft(State(grey, half, xy, variance, seen))
-        belief = np.where(seen, 1 / (1 + variance), 0).astype(np.float32)
-        return Estimate(xy, seen, belief)
+            if distance == 1:
+                pair = flow_pair(state.view.grey, view.grey)
+            else:
+                pair = flow_pair(state.view.half, view.half)
+            xy, error = advance(pair, state.xy, size)
+            good = state.seen & (error < S.round_trip)
+            rows.append((xy, error, state.variance + 0.01 + np.square(0.3 * error), good))
+        flowed, _, _, good = rows[0]
+        self._camera.follow(view.colour, flowed, good, self._bound, self._first)
+        away = self._camera.xy - last.xy
+        trust = (good * (1.02 - self._flat)).astype(np.float32)
+        drift, _ = self._neighbours.motion(
+            flowed - last.xy, trust, away, self._bound.astype(np.float32)
+        )
+        full = np.ones(N, np.float32)
+        rows.append((last.xy + drift, S.round_trip * full, last.variance + 0.25, full > 0))
+        rows.append((self._camera.xy, 0 * full, 0.1 * full, self._bound))
+        xy, error, variance, allowed = (np.stack(part) for part in zip(*rows, strict=True))
+        return Candidates(xy, error, variance, allowed & coords.inside(xy, size)), drift
 
-    def _drift(
-        self, moved: Float32[np.ndarray, "n 2"], seen: Bool[np.ndarray, " n"]
-    ) -> Float32[np.ndarray, "n 2"]:
-        """Median motion of each point's seen neighbours; zero where none is seen."""
-        near = np.ma.masked_array(moved[self._near])
-        near.mask = np.broadcast_to(~seen[self._near][..., None], near.shape)
-        return np.ma.median(near, axis=1).filled(0).astype(np.float32)
+    def _cost(
+        self, candidates: Candidates, mismatch: np.ndarray, drift: np.ndarray
+    ) -> Float32[np.ndarray, "c n"]:
+        stray = np.linalg.norm(candidates.xy - self._past[0].xy - drift, axis=-1)
+        cost = (
+            np.minimum(mismatch, 3)
+            + 0.5 * np.square(candidates.error / self._set.round_trip)
+            + (0.2 + self._flat) * np.minimum(stray / 3, 2)
+            + 0.3 * np.minimum(np.sqrt(candidates.variance), 3)
+        )
+        cost[-1] -= 0.3 * self._flat  # without texture, the camera is the better guess
+        return np.where(candidates.allowed, cost, 1e3)
 
+    def _refine(self, view: View, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Settle on the recent window, then on the first where it is certain: (xy, on the first)."""
+        S = self._set
+        settled = self._recent.refine(view.colour, xy)
+        better = self._recent.mismatch(view.colour, settled) < self._mismatch(view, xy)
+        better &= np.linalg.norm(settled - xy, axis=-1) < S.reach
+        start = np.where(better[:, None], settled, xy)
+        settled = self._first.refine(view.colour, start)
+        sure = self._first.mismatch(view.colour, settled) < S.same
+        sure &= np.linalg.norm(settled - xy, axis=-1) < S.reach
+        return np.where(sure[:, None], settled, start), sure
 
-def _greys(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    H, W = grey.shape
-    half = cv2.resize(grey, (max(32, W // 2), max(32, H // 2)), interpolation=cv2.INTER_AREA)
-    return grey, half
+    def _stays(
+        self,
+        view: View,
+        xy: np.ndarray,
+        looks: np.ndarray,
+        camera_looks: np.ndarray,
+        last_seen: np.ndarray,
+    ) -> Bool[np.ndarray, " n"]:
+        """Which points that strayed from the camera's motion go back to it; the others leave it."""
+        S = self._set
+        off = np.linalg.norm(xy - self._camera.xy, axis=-1) > S.leave
+        off &= self._bound & (looks < S.alike)
+        worse = camera_looks > looks + S.evidence
+        then = self._past[min(S.back, len(self._past)) - 1]
+        before = project(then.pose @ np.linalg.inv(self._camera.pose), xy)
+        changed = Templates.at(view.colour, xy).mismatch(then.view.colour, before) > S.changed
+        leaves = off & worse & changed
+        self._bound = self._bound & ~leaves
+        return off & ~leaves
+
+    def _learn(
+        self, view: View, xy: np.ndarray, last: State, seen: np.ndarray, firm: np.ndarray
+    ) -> None:
+        self._neighbours.remember(xy - last.xy, seen & last.seen)
+        self._age += 1
+        renew = seen & firm & (self._age >= self._set.refresh)
+        if renew.any():
+            self._recent.take(renew, Templates.at(view.colour, xy[renew]))
+            self._age[renew] = 0
+
+    def _look_for(self, view: View, xy: np.ndarray) -> np.ndarray:
+        """Search for points that left the camera, are hidden and have texture, each in its turn."""
+        turn = (np.arange(len(xy)) + self._hidden) % 3 == 0
+        lost = (self._hidden > 1) & ~self._bound & (self._flat < 0.5) & (self._sure == 0) & turn
+        lost &= coords.inside(xy, view.size)
+        for n in np.flatnonzero(lost):
+            found = search(view.colour, self._recent, n, xy[n], 6 + 2 * int(self._hidden[n]))
+            if found is not None:
+                xy[n] = found
+        return xy
 
 
 def multi_tracker() -> FollowingTracker:
     """The tracker called "flow"."""
-    return FollowingTracker(
-        "flow", MultiFollower, {"round_trip_px": ROUND_TRIP, "distances": list(DISTANCES)}
-    )
+    return FollowingTracker("flow", MultiFollower, asdict(Settings()))
