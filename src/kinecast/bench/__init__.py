@@ -1,1 +1,1 @@
-"""bench."""
+"""Measurements over many clips: the tables of the README."""

@@ -37,6 +37,14 @@ def peak_memory_bytes(device: torch.device | None = None) -> int:
     return int(peak)
 
 
+def synchronise(where: torch.device) -> None:
+    """Wait until the device has done what it was given, so that clocks tell the truth."""
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)
+    elif where.type == "mps":
+        torch.mps.synchronize()
+
+
 def _available() -> list[str]:
     names = ["cpu"]
     if torch.backends.mps.is_available():

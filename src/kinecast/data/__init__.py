@@ -1,1 +1,1 @@
-"""data."""
+"""Data: trackers, simulated worlds, and clips with known answers."""

@@ -95,7 +95,7 @@ class Forecaster:
         horizon = needs.frames if horizon is None else horizon
         indices = list(range(k)) if samples is None else list(samples)
         _check_request(indices, horizon, steps, solver)
-        batch = self._batch(history)
+        batch = self.batch(history)
         cond = self.system.condition(batch)
         windows = -(-horizon // needs.frames)
         counter = _Counter(progress, len(indices) * windows * steps)
@@ -116,7 +116,7 @@ class Forecaster:
         drawing = {"seed": seed, "steps": steps, "solver": solver}
         return self._collect(drawn, history, drawing, indices)
 
-    def _batch(self, history: Tracks) -> FieldBatch:
+    def batch(self, history: Tracks) -> FieldBatch:
         """The last window of a history as a batch of one; missing first frames are hidden ones."""
         needs = self.system.needs
         _check_condition(history, needs.condition)

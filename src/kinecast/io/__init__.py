@@ -1,1 +1,1 @@
-"""io."""
+"""Files in and out: videos, images, tracks, forecasts, checkpoints."""

@@ -1,1 +1,1 @@
-"""systems."""
+"""The published systems: each holds only what is different about it."""

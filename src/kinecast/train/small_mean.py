@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from kinecast.core import coords
 from kinecast.core.coords import Size
-from kinecast.systems.base import FieldBatch
+from kinecast.systems.base import Cond, FieldBatch
 from kinecast.systems.trajloom.kinematic import damped_time, fit_line
-from kinecast.systems.trajloom.patches import to_tokens, token_grid
+from kinecast.systems.trajloom.patches import to_tokens
 from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.pool import WorldPool
 from kinecast.train.stage import Batch
@@ -67,14 +67,16 @@ class MeanStage:
     def finish(self) -> None:
         """Fit the spread of the source noise to the residuals of the first chunk."""
         residuals, grid = [], (0, 0)
-        for start in range(0, min(FIT_CLIPS, self._pool.clips_of_one_size), 32):
+        clips = min(FIT_CLIPS, self._pool.clips_of_one_size)
+        for start in range(0, clips, 32):
             draw = torch.Generator().manual_seed(start)
-            batch = self._pool.take(0, 0, torch.arange(start, start + 32), draw).to(self._device)
+            some = torch.arange(start, min(start + 32, clips))
+            batch = self._pool.take(0, 0, some, draw).to(self._device)
             history, future = batch.fields()
             cond = self._system.condition(history)
             residual = latent_target(self._system, future, cond)[:, 0]
             residuals.append(residual.clamp(-TYPICAL, TYPICAL))
-            grid = token_grid(*cond["cells"], self._system.config.patch)
+            grid = cond["grid"]
         self._system.source_noise.fit(torch.cat(residuals), grid)
 
 
@@ -95,7 +97,7 @@ def target(history: FieldBatch, future: FieldBatch) -> Float[Tensor, "b t h w 2"
     return coords.displacement_to_reference(xy - history.xy[:, -1:], future.size)
 
 
-def latent_target(system: TrajLoom, future: FieldBatch, cond: dict) -> Float[Tensor, "b 1 n c"]:
+def latent_target(system: TrajLoom, future: FieldBatch, cond: Cond) -> Float[Tensor, "b 1 n c"]:
     """What the flow should arrive at; see `TrajLoom.encode`."""
     xy = torch.where(future.visible[..., None], future.xy, future.xy.clamp(-2, 2))
     return system.encode(FieldBatch(xy, future.visible, future.size), cond).mean.clamp(

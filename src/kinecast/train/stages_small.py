@@ -9,6 +9,7 @@
 A size is one of `systems.trajloom.config.SIZES`.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ class SmallPlan:
         }
         system.requires_grad_(False)
         parts[name].requires_grad_(True)
-        stages = {
+        stages: dict[str, Callable[..., Any]] = {
             "codec": CodecStage,
             "mean": MeanStage,
             "flow": FlowStage,

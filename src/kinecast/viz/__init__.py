@@ -1,1 +1,1 @@
-"""viz."""
+"""Pictures and videos of tracks and forecasts."""

@@ -170,4 +170,4 @@ def test_closing_ends_a_chunk_in_the_making_and_leaves_nothing_of_it(tmp_path):
     assert pending.done() or pending.cancelled()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     with pytest.raises(RuntimeError, match="closed"):
-        pool.shards(0)
+        pool.shards(1)

@@ -27,6 +27,9 @@ class CodecConfig:
 class LinearCodec(nn.Module):
     """Displacement fields (reference pixels) <-> latents of unit scale per channel."""
 
+    basis: Tensor
+    scale: Tensor
+
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config

@@ -2,9 +2,9 @@
 
 Two additions to the paper live here. The mean is a learned mixture of kinematic extrapolators plus
 a smooth residual: it is exact where a trivial forecast is, so the network only learns which to
-trust, and when. The scale says, per token and latent channel, how far the future may stray from the mean;
-the flow works in these units, around that mean. Frames that are missing (a history shorter than the
-window) are frames in which nothing is visible.
+trust, and when. The scale says, per token and latent channel, how far the future may stray from the
+mean; the flow works in these units, around that mean. Frames that are missing (a history shorter
+than the window) are frames in which nothing is visible.
 """
 
 import math
@@ -70,6 +70,10 @@ class HistoryCode:
 
 class HistoryEncoder(nn.Module):
     """History field -> `HistoryCode`; the grid may have any size."""
+
+    reach: Tensor
+    hold: Tensor
+    wave: Tensor
 
     def __init__(self, config: HistoryConfig, latent_channels: int) -> None:
         super().__init__()

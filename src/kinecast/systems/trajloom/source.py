@@ -18,6 +18,10 @@ MODES = 4  # cosine modes along each axis
 class SmoothSource(nn.Module):
     """White noise -> noise with the spatial correlation of the training residuals, per channel."""
 
+    mode_std: Tensor
+    rest_std: Tensor
+    tokens: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mode_std", torch.ones(MODES**2, channels))

@@ -65,10 +65,12 @@ class TrajLoom(nn.Module):
 
     def around(self, code: HistoryCode, history: FieldBatch) -> dict[str, Any]:
         """The condition that a history's code makes."""
+        h, w = history.xy.shape[2:4]
         return {
             "last": history.xy[:, -1:],
             "size": history.size,
-            "cells": tuple(history.xy.shape[2:4]),
+            "cells": (h, w),
+            "grid": token_grid(h, w, self.config.patch),
             "tokens": code.tokens,
             "mean": code.mean,
             "scale": code.log_scale.exp(),
@@ -77,7 +79,7 @@ class TrajLoom(nn.Module):
 
     def latent_shape(self, cond: Cond) -> tuple[int, ...]:
         """(1, n, c): one latent step holds the whole window."""
-        rows, columns = token_grid(*cond["cells"], self.config.patch)
+        rows, columns = cond["grid"]
         return 1, rows * columns, self.config.channels
 
     def source(self, noise: Float[Tensor, "b 1 n c"], cond: Cond) -> Float[Tensor, "b 1 n c"]:

