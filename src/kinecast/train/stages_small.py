@@ -1,9 +1,10 @@
-"""Recipe `trajloom-small`: our own TrajLoom, from worlds to a checkpoint, in five stages.
+"""Recipe `trajloom-small`: our own TrajLoom, from worlds to a checkpoint, in six stages.
 
     codec       the linear codec, in closed form from the first chunk of clips
     mean        history encoder: mean future and its scale; then the spread of the source noise
     flow        the generator, around the frozen mean
     onpolicy    the generator on states of its own rollouts
+    spread      how wide the samples are, in closed form on held-out clips
     visibility  the visibility head
 
 A size is one of `systems.trajloom.config.SIZES`.
@@ -26,7 +27,7 @@ from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.card import card
 from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import Data, Optim, Recipe
-from kinecast.train.small_flow import FlowStage, OnPolicyStage
+from kinecast.train.small_flow import FlowStage, OnPolicyStage, SpreadStage
 from kinecast.train.small_mean import MeanStage
 from kinecast.train.small_visibility import VisibilityStage
 from kinecast.train.stage import Stage
@@ -45,6 +46,7 @@ def recipe(size: str) -> Recipe:
             "mean": Optim(60, 8, 2e-3, betas=BETAS, weight_decay=0.01),
             "flow": Optim(60, 8, 1e-3, betas=BETAS, weight_decay=0.01),
             "onpolicy": Optim(4, 8, 1e-4, betas=BETAS),
+            "spread": Optim(steps=0, batch=1, lr=0.0),
             "visibility": Optim(20, 8, 2e-3, betas=BETAS),
         }
         data = Data(clips=64, chunk=64, validation=8)
@@ -52,8 +54,9 @@ def recipe(size: str) -> Recipe:
     stages = {
         "codec": Optim(steps=0, batch=1, lr=0.0),
         "mean": Optim(2600, 32, 2e-3, betas=BETAS, weight_decay=0.01),
-        "flow": Optim(3600, 32, 1e-3, betas=BETAS, weight_decay=0.01),
+        "flow": Optim(2800, 32, 1e-3, betas=BETAS, weight_decay=0.01, validate_every=1200),
         "onpolicy": Optim(100, 32, 1e-4, betas=BETAS),
+        "spread": Optim(steps=0, batch=1, lr=0.0),
         "visibility": Optim(300, 32, 2e-3, betas=BETAS),
     }
     data = Data(sizes=FRAMES, clips=32_000, chunk=1_000, reuse=8, validation=128)
@@ -82,6 +85,7 @@ class SmallPlan:
             "mean": system.history,
             "flow": system.generator,
             "onpolicy": system.generator,
+            "spread": nn.Identity(),
             "visibility": system.visibility,
         }
         system.requires_grad_(False)
@@ -91,6 +95,7 @@ class SmallPlan:
             "mean": MeanStage,
             "flow": FlowStage,
             "onpolicy": OnPolicyStage,
+            "spread": SpreadStage,
             "visibility": VisibilityStage,
         }
         return stages[name](system, self.pool, self.device)

@@ -40,10 +40,10 @@ def sample(
     maps = coords.to_pixel_centres(xy).reshape(len(xy), -1, 2)
     values = np.empty((*maps.shape[:2], image.shape[2]), np.float32)
     for row in range(0, len(maps), REMAP_ROWS):
-        part = np.ascontiguousarray(maps[row : row + REMAP_ROWS])
-        values[row : row + REMAP_ROWS] = cv2.remap(
-            image, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ).reshape(*part.shape[:2], -1)
+        part = maps[row : row + REMAP_ROWS].astype(np.float32)
+        x, y = np.ascontiguousarray(part[..., 0]), np.ascontiguousarray(part[..., 1])
+        read = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        values[row : row + REMAP_ROWS] = read.reshape(*part.shape[:2], -1)
     return values.reshape(*xy.shape[:-1], -1)
 
 

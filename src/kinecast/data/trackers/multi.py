@@ -146,7 +146,7 @@ class MultiFollower:
         """All candidates, and what each point's neighbours say about its motion."""
         S, last, size = self._set, self._past[0], view.size
         N = len(last.xy)
-        rows = []
+        rows: list[tuple[np.ndarray, ...]] = []
         for distance in S.distances:
             if distance > len(self._past):
                 break
@@ -162,7 +162,7 @@ class MultiFollower:
         self._camera.follow(view.colour, flowed, good, self._bound, self._first)
         away = self._camera.xy - last.xy
         trust = (good * (1.02 - self._flat)).astype(np.float32)
-        drift, _ = self._neighbours.motion(
+        drift = self._neighbours.motion(
             flowed - last.xy, trust, away, self._bound.astype(np.float32)
         )
         full = np.ones(N, np.float32)
@@ -185,7 +185,7 @@ class MultiFollower:
         return np.where(candidates.allowed, cost, 1e3)
 
     def _refine(self, view: View, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Settle on the recent window, then on the first where it is certain: (xy, on the first)."""
+        """Settle on the recent window, then on the first if certain: (xy, on the first)."""
         S = self._set
         settled = self._recent.refine(view.colour, xy)
         better = self._recent.mismatch(view.colour, settled) < self._mismatch(view, xy)
@@ -232,7 +232,7 @@ class MultiFollower:
         lost = (self._hidden > 1) & ~self._bound & (self._flat < 0.5) & (self._sure == 0) & turn
         lost &= coords.inside(xy, view.size)
         for n in np.flatnonzero(lost):
-            found = search(view.colour, self._recent, n, xy[n], 6 + 2 * int(self._hidden[n]))
+            found = search(view.colour, self._recent, int(n), xy[n], 6 + 2 * int(self._hidden[n]))
             if found is not None:
                 xy[n] = found
         return xy

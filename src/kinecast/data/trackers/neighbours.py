@@ -33,7 +33,7 @@ class Neighbours:
         trust: Float32[np.ndarray, " n"],
         prior: Float32[np.ndarray, "n 2"],
         prior_trust: Float32[np.ndarray, " n"],
-    ) -> tuple[Float32[np.ndarray, "n 2"], Bool[np.ndarray, " n"]]:
+    ) -> Float32[np.ndarray, "n 2"]:
         """What the neighbours say about each point's motion: a mean that discounts outliers once.
 
         Args:
@@ -41,7 +41,7 @@ class Neighbours:
             prior, prior_trust: motion expected of each point and its weight.
 
         Returns:
-            (motion, whether there was anything to go by).
+            Motion; zero where there is nothing to go by.
         """
         weight = self._worth * np.exp(-self._discord / APART) * trust[self._near]
         known = weight.sum(1) > 0.02
@@ -51,7 +51,7 @@ class Neighbours:
         theirs = np.where(known, weight.sum(1), 0)
         total = theirs + prior_trust
         blend = theirs[:, None] * mean + prior_trust[:, None] * prior
-        return blend / np.maximum(total, 1e-6)[:, None], known | (prior_trust > 0)
+        return (blend / np.maximum(total, 1e-6)[:, None]).astype(np.float32)
 
     def remember(self, moved: Float32[np.ndarray, "n 2"], seen: Bool[np.ndarray, " n"]) -> None:
         """Learn from one frame which neighbours move together."""

@@ -9,7 +9,7 @@ from kinecast.data.trackers.appearance import RADIUS, SPACING, Templates
 
 FARTHEST = 40  # working pixels
 ALIKE = 0.5  # mismatch of a find
-UNIQUE = 2.0  # times worse that everything else must look
+DIFFERENT = 1.0  # mismatch that everything else must have
 APART = 6.0  # working pixels from which on it is something else
 
 
@@ -43,7 +43,7 @@ def search(
     best = mismatch[row, column]
     rows, columns = np.mgrid[: mismatch.shape[0], : mismatch.shape[1]]
     other = np.hypot(rows - row, columns - column) * SPACING > APART
-    if best > ALIKE or (other.any() and mismatch[other].min() < UNIQUE * best):
+    if best > ALIKE or (other.any() and mismatch[other].min() < DIFFERENT):
         return None
     found = low + SPACING * np.array([column, row]) + RADIUS
     return coords.from_pixel_centres(found.astype(np.float32))

@@ -30,6 +30,8 @@ from kinecast.systems.trajloom.source import SmoothSource
 class TrajLoom(nn.Module):
     """See the module; the contract is `systems.base.System`."""
 
+    spread: Tensor
+
     def __init__(self, config: TrajLoomConfig) -> None:
         super().__init__()
         self.config = config
@@ -38,6 +40,7 @@ class TrajLoom(nn.Module):
         self.history = HistoryEncoder(config.history, config.channels)
         self.source_noise = SmoothSource(config.channels)
         self.generator = Generator(config.generator)
+        self.register_buffer("spread", torch.ones(()))  # of the samples, set on held-out clips
         self.visibility = nn.Sequential(
             nn.Linear(config.width + config.channels, config.visibility_width),
             nn.GELU(),
@@ -73,7 +76,7 @@ class TrajLoom(nn.Module):
             "grid": token_grid(h, w, self.config.patch),
             "tokens": code.tokens,
             "mean": code.mean,
-            "scale": code.log_scale.exp(),
+            "scale": code.log_scale.exp() * self.spread,
             "context": self.generator.context(code.tokens[:, None], positions=code.positions),
         }
 
@@ -84,9 +87,7 @@ class TrajLoom(nn.Module):
 
     def source(self, noise: Float[Tensor, "b 1 n c"], cond: Cond) -> Float[Tensor, "b 1 n c"]:
         """Noise that is smooth across the frame."""
-        return self.source_noise(noise[:, 0], token_grid(*cond["cells"], self.config.patch))[
-            :, None
-        ]
+        return self.source_noise(noise[:, 0], cond["grid"])[:, None]
 
     def velocity(
         self, z_t: Float[Tensor, "b 1 n c"], t: Float[Tensor, " b"], cond: Cond

@@ -1,0 +1,97 @@
+"""What the documents say works: commands, Python, flags and links."""
+
+import re
+
+import documents
+import numpy as np
+import pytest
+from repository import DOCUMENTS, ROOT, name
+
+from kinecast.cli.main import VERBS, main
+from kinecast.data import synth
+from kinecast.io.tracks_file import save_tracks
+from kinecast.io.video import write_video
+
+SIZE, FRAMES = (96, 64), 90  # of the clip that stands for every video of the documents
+EXAMPLE = ROOT / "examples" / "big_buck_bunny.mp4"
+RUNNABLE = [d for d in DOCUMENTS if any(b.language in ("sh", "python") for b in documents.blocks(d))]
+LONG = [d for d in DOCUMENTS if any(b.slow for b in documents.blocks(d))]
+
+
+@pytest.fixture(scope="module")
+def small_files(tmp_path_factory):
+    """Small files under the names that the documents use."""
+    folder = tmp_path_factory.mktemp("documents")
+    write_video(folder / "clip.mp4", drifting(), 24.0, SIZE)
+    save_tracks(folder / "tracks.npz", synth.synth("mix", frames=8, size=SIZE).tracks)
+    return folder
+
+
+@pytest.fixture
+def workplace(small_files, tmp_path, monkeypatch):
+    """A folder to run a document in."""
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "motion").mkdir()  # no recordings: the worlds move by procedures
+    for target in ("clip.mp4", f"examples/{EXAMPLE.name}"):
+        (tmp_path / target).symlink_to(small_files / "clip.mp4")
+    (tmp_path / "tracks.npz").symlink_to(small_files / "tracks.npz")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def drifting():
+    """RGB frames of a texture that moves half a pixel a frame."""
+    W, H = SIZE
+    texture = np.random.default_rng(0).integers(0, 255, (H, W + FRAMES, 3), np.uint8)
+    for t in range(FRAMES):
+        yield texture[:, t // 2 : t // 2 + W].copy()
+
+
+@pytest.mark.parametrize("document", RUNNABLE, ids=name)
+def test_a_document_runs_from_top_to_bottom(document, workplace):
+    assert documents.run(document, slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", LONG, ids=name)
+def test_a_document_runs_with_what_takes_minutes(document, workplace):
+    example = workplace / "examples" / EXAMPLE.name
+    example.unlink()
+    example.symlink_to(EXAMPLE)
+    assert documents.run(document, slow=True)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_command_is_in_a_block_that_is_run(document):
+    for block in documents.blocks(document):
+        if block.language != "sh":
+            assert not block.commands(), f"{block.place}: mark the block as sh"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_flag_of_a_command_exists(document, capsys):
+    """Also of those that only slow tests run, and those in the text."""
+    text = document.read_text("utf-8")
+    spelled = [line.split() for line in re.findall(r"`kinecast ([^`\n]+)`", text)]
+    commands = [words for block in documents.blocks(document) for words in block.commands()]
+    for words in [*commands, *spelled]:
+        verb = words[0]
+        assert verb in {*VERBS, "VERB", "--help"}, f"kinecast {' '.join(words)}"
+        if verb in VERBS:
+            assert main([verb, "--help"]) == 0
+            known = capsys.readouterr().out
+            flags = [word for word in words if re.fullmatch(r"--[a-z-]+", word)]
+            assert all(f"{flag} " in known for flag in flags), f"kinecast {' '.join(words)}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_link_within_the_repository_leads_somewhere(document):
+    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text("utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = [path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md"]
+    assert [page for page in pages if f"]({page})" not in index] == []
