@@ -11,11 +11,13 @@ from kinecast.cli.main import VERBS, main
 from kinecast.data import synth
 from kinecast.io.tracks_file import save_tracks
 from kinecast.io.video import write_video
+from kinecast.train.recipe import with_words
+from kinecast.train.recipes import RECIPES, recipe_of
 
 SIZE, FRAMES = (96, 64), 90  # of the clip that stands for every video of the documents
 EXAMPLE = ROOT / "examples" / "big_buck_bunny.mp4"
-RUNNABLE = [d for d in DOCUMENTS if any(b.language in ("sh", "python") for b in documents.blocks(d))]
-LONG = [d for d in DOCUMENTS if any(b.slow for b in documents.blocks(d))]
+RUNNABLE = [d for d in DOCUMENTS if any(b.runs() and not b.slow for b in documents.blocks(d))]
+LONG = [d for d in DOCUMENTS if any(b.runs() and b.slow for b in documents.blocks(d))]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,15 @@ def test_every_flag_of_a_command_exists(document, capsys):
             known = capsys.readouterr().out
             flags = [word for word in words if re.fullmatch(r"--[a-z-]+", word)]
             assert all(f"{flag} " in known for flag in flags), f"kinecast {' '.join(words)}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_recipe_and_every_word_of_it_exists(document):
+    commands = [words for block in documents.blocks(document) for words in block.commands()]
+    for words in [words for words in commands if words[0] == "train" and "--list" not in words]:
+        recipe, *changes = (word for word in words[1:] if word in RECIPES or "=" in word)
+        size = [word.removeprefix("size=") for word in changes if word.startswith("size=")]
+        with_words(recipe_of(recipe, *size), [w for w in changes if not w.startswith("size=")])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

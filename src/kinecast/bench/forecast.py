@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kinecast.bench.baselines import OpponentTable, pick_opponent
 from kinecast.core.errors import UserError
 from kinecast.core.tracks import Tracks
 from kinecast.core.video import Video
@@ -21,6 +22,7 @@ from kinecast.forecast.score import score
 from kinecast.io.video import open_video
 
 SEED = 2_000_003  # of the clips measured here: neither trained nor validated on
+VALIDATION_SEED = 1_000_003  # of the clips that opponents are chosen on
 WINDOWS = (81, 24)  # frames of history, and as many of future
 
 
@@ -53,30 +55,50 @@ class Row:
     moving_opponent: float
 
 
-def synthetic(clips: int, anchor: str = "start") -> Iterator[Case]:
-    """Held-out seeds of the training mix and held-out families, points laid first or now."""
+def synthetic(clips: int) -> Iterator[Case]:
+    """Held-out seeds of the training mix, and held-out families; points laid in the first frame."""
     for frames in WINDOWS:
-        laid = 0 if anchor == "start" else frames - 1
         for group, families in (("held-out seeds", ("mix",)), ("held-out families", HELD_OUT)):
             for family in families:
-                n = clips // len(families)
-                worlds = generate(family, seed=SEED, n=n, frames=2 * frames, anchor=laid)
-                for i in range(n):
-                    history, truth = worlds.clip(i).tracks.split(frames)
-                    yield Case(group, worlds.ids[i], "synthetic", history, truth)
+                yield from simulated(group, family, SEED, clips // len(families), frames)
+
+
+def simulated(group: str, family: str, seed: int, clips: int, frames: int) -> Iterator[Case]:
+    """Clips of a family, `frames` of history and as many of truth."""
+    worlds = generate(family, seed=seed, n=clips, frames=2 * frames)
+    for i in range(clips):
+        history, truth = worlds.clip(i).tracks.split(frames)
+        yield Case(group, worlds.ids[i], "synthetic", history, truth)
 
 
 def real(videos: Iterable[tuple[str, Video]], group: str = "real clips") -> Iterator[Case]:
-    """The middle of each video that is long enough, tracked both ways from the last seen frame."""
+    """Window after window of each video, tracked from points laid in its first frame.
+
+    As `kinecast forecast --score` does by default; a last piece that is too short is left out.
+    """
     tracker = get_tracker()
     for name, video in videos:
         for frames in WINDOWS:
-            if len(video) < 2 * frames:
-                continue
-            now = len(video) // 2
-            tracks = tracker.track(video, reference=now - 1, start=now - frames, stop=now + frames)
-            history, truth = tracks.split(frames)
-            yield Case(group, name, "real", history, truth)
+            for start in range(0, len(video) - 2 * frames + 1, 2 * frames):
+                tracks = tracker.track(
+                    video, reference="first", start=start, stop=start + 2 * frames
+                )
+                history, truth = tracks.split(frames)
+                yield Case(group, f"{name}@{start + frames}", "real", history, truth)
+
+
+def opponents(clips: int, videos: Iterable[tuple[str, Video]]) -> dict[str, OpponentTable]:
+    """Every trivial forecast on validation clips: where `forecast.baselines.OPPONENTS` is from."""
+    cases = [case for frames in WINDOWS for case in _validation(clips, frames)]
+    tables = {"synthetic": pick_opponent((case.history, case.truth) for case in cases)}
+    filmed = [(case.history, case.truth) for case in real(videos)]
+    if filmed:
+        tables["real"] = pick_opponent(filmed)
+    return tables
+
+
+def _validation(clips: int, frames: int) -> Iterator[Case]:
+    return simulated("validation", "mix", VALIDATION_SEED, clips, frames)
 
 
 def measure(forecaster: Forecaster, cases: Iterable[Case], samples: int = 8) -> Iterator[Row]:

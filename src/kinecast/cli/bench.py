@@ -8,19 +8,25 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from kinecast.bench import forecast as forecasts
+from kinecast.bench import switches
 from kinecast.bench.speed import speed, table
 from kinecast.cli.progress import say
+from kinecast.core.video import Video
 from kinecast.data.clips import CLIPS, open_clip
 from kinecast.forecast.load import load
 from kinecast.io.atomic import atomic_path
 
+What = Literal["forecast", "opponents", "switches", "speed", "trackers"]
+
 
 def bench(
-    what: Annotated[Literal["forecast", "speed", "trackers"], tyro.conf.Positional],
+    what: Annotated[
+        Literal["forecast", "opponents", "switches", "speed", "trackers"], tyro.conf.Positional
+    ],
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
     *,
     model: str = "trajloom-small",
-    clips: int = 128,
+    clips: int = 64,
     fetch: bool = False,
     device: str = "auto",
     out: Path | None = None,
@@ -46,6 +52,13 @@ def bench(
         from kinecast.bench.trackers import bench_trackers
 
         result, text = bench_trackers()
+    elif what == "opponents":
+        tables = forecasts.opponents(clips, _fetched("validation") if fetch else ())
+        result = {kind: asdict(table_) for kind, table_ in tables.items()}
+        text = "\n\n".join(f"{kind}: {table_.best}\n{table_}" for kind, table_ in tables.items())
+    elif what == "switches":
+        rows = list(switches.measure(load(model, device=device), clips))
+        result, text = {"switches": rows}, switches.table(rows)
     elif what == "speed":
         measured = speed(load(model, device=device))
         result, text = asdict(measured), table(measured)
@@ -65,9 +78,13 @@ def _forecast(
     rows = []
     named = [*forecasts.named_videos(videos)]
     if fetch:
-        named += [(name, open_clip(name)) for name, clip in CLIPS.items() if clip.split == "test"]
+        named += _fetched("test")
     for cases in (forecasts.synthetic(clips), forecasts.real(named)):
         for row in forecasts.measure(forecaster, cases):
             rows.append(row)
             say(f"{row.group} {row.name} {row.frames}: {row.mean:.2f} of {row.opponent:.2f} px")
     return forecasts.to_json(rows), forecasts.markdown(forecasts.summary(rows))
+
+
+def _fetched(split: str) -> list[tuple[str, Video]]:
+    return [(name, open_clip(name)) for name, clip in CLIPS.items() if clip.split == split]

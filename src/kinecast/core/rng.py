@@ -33,8 +33,15 @@ def sample_noise(
 ) -> Float[Tensor, "k *shape"]:
     """Standard normal noise of samples `indices`, float32 (K, *shape).
 
-    Sample k depends on (seed, k) alone: it is bit-equal whatever the batch it is drawn in. A
-    forecast that rolls forward draws anew for each later `window`.
+    Sample k depends on (seed, k) alone: it is bit-equal whatever the batch it is drawn in. Samples
+    2j and 2j + 1 are mirror images (antithetic variates): each alone is normal, and what a pair
+    adds to the mean of the samples cancels to first order. A forecast that rolls forward draws anew
+    for each later `window`.
     """
     keys = (window,) if window else ()
-    return torch.stack([torch.randn(shape, generator=generator(seed, k, *keys)) for k in indices])
+
+    def draw(k: int) -> Float[Tensor, "*shape"]:
+        noise = torch.randn(shape, generator=generator(seed, k // 2, *keys))
+        return -noise if k % 2 else noise
+
+    return torch.stack([draw(k) for k in indices])

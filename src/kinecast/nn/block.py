@@ -7,6 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from kinecast.nn.attention import SelfAttention
+from kinecast.nn.mlp import MLP
+from kinecast.nn.modulate import LearnedGate
+from kinecast.nn.norm import RMSNorm
+
 
 class Branch(nn.Module):
     """x + gate * op(modulate(norm(x)))."""
@@ -37,3 +42,17 @@ class Block(nn.ModuleDict):
         for name, branch in self.items():
             x = branch(x, cond, **(inputs or {}).get(name, {}))
         return x
+
+
+def gated_block(width: int, heads: int) -> Block:
+    """Self-attention, then an MLP, each behind a learned gate: at first the identity."""
+    ops = {
+        "attention": SelfAttention(width, heads, qk_norm=True),
+        "mlp": MLP(width, 4 * width),
+    }
+    return Block(
+        {
+            name: Branch(RMSNorm(width, learned=True), LearnedGate(width), op)
+            for name, op in ops.items()
+        }
+    )

@@ -161,7 +161,9 @@ def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:
     free = {"validate_every", "save_every", "workers", "cache"}
     facts = {k: recipe[k] for k in ("name", "size", "seed")}
     tables = {"data": recipe["data"], "model": recipe["model"]}
-    tables.update({name: recipe["stages"].get(name, {}) for name in begun})
+    for name in begun:
+        optim = recipe["stages"].get(name, {})
+        tables[name] = optim if optim.get("steps") else {"steps": 0}  # computed: the rest is unused
     for table, values in tables.items():
         facts.update({f"{table}.{k}": v for k, v in values.items() if k not in free})
     return facts

@@ -15,8 +15,6 @@ from kinecast.train.small_mean import latent_target, seen_share, shortened
 from kinecast.train.stage import Batch
 from kinecast.train.validate import Validation
 
-SPREADS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4)
-SPREAD_BATCHES = 4
 ROLLOUT_STEPS, ROLLOUT_CLIPS, ROLLOUT_WEIGHT = 8, 8, 0.1  # TrajLoom, appendix A.3
 
 
@@ -86,25 +84,3 @@ class OnPolicyStage(FlowStage):
             "endpoint": terms.endpoint.item(),
             "consistency": terms.consistency.item(),
         }
-
-
-class SpreadStage:
-    """Computed: how far samples should stray, the best of a few factors on held-out clips.
-
-    Flow matching gives samples as wide as the training residuals, whose tails are long. Narrower
-    ones are closer to the truth, both their mean and the best of them.
-    """
-
-    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
-        self.module: nn.Module = system
-        self._system, self._device = system, device
-        self._validation = Validation(pool.validation()[:SPREAD_BATCHES], samples=8)
-
-    def finish(self) -> None:
-        """Take the factor with the lowest sum of the mean's and the best sample's error."""
-        self._system.spread.fill_(min(SPREADS, key=self._error))
-
-    def _error(self, spread: float) -> float:
-        self._system.spread.fill_(spread)
-        scores = self._validation.scores(self._system, self._device)
-        return scores["model"] + scores["best of 8"]

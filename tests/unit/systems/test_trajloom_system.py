@@ -88,9 +88,7 @@ def test_the_source_reproduces_the_spread_it_was_fitted_to():
     source.fit(residuals, grid)
     noise = source(torch.randn(4000, 48, 2, generator=draw), grid)
     torch.testing.assert_close(noise.std((0, 1)), residuals.std((0, 1)), atol=0.1, rtol=0.05)
-    torch.testing.assert_close(
-        noise.mean(1).std(0), residuals.mean(1).std(0), atol=0.1, rtol=0.05
-    )
+    torch.testing.assert_close(noise.mean(1).std(0), residuals.mean(1).std(0), atol=0.1, rtol=0.05)
     wider = source(torch.randn(4000, 96, 2, generator=draw), (6, 16))
     torch.testing.assert_close(wider.mean(1).std(0), shared.std((0, 1)), atol=0.15, rtol=0.05)
 
@@ -175,6 +173,16 @@ def test_points_may_come_in_any_order_of_clips(tiny):
     torch.testing.assert_close(
         tiny.condition(history)["mean"].flip(0), tiny.condition(swapped)["mean"]
     )
+
+
+def test_spread_draws_samples_towards_the_mean(tiny):
+    with torch.random.fork_rng():
+        calm = TrajLoom(replace(tiny.config, spread=0.25))
+    calm.load_state_dict(tiny.state_dict())
+    cond = tiny.condition(_history(12))
+    z = torch.randn(2, *tiny.latent_shape(cond), generator=rng.generator(4))
+    far, near = (system.decode(z, cond)[0] - tiny.decode(0 * z, cond)[0] for system in (tiny, calm))
+    torch.testing.assert_close(near, 0.25 * far, atol=1e-5, rtol=1e-4)
 
 
 def test_presets_and_configurations_are_checked():

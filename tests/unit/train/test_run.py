@@ -86,6 +86,14 @@ def test_a_stage_that_has_not_begun_and_how_often_to_save_may_change(tmp_path):
     assert train(tmp_path, stages=stages).steps == 45
 
 
+def test_a_computed_stage_has_no_optimiser_that_could_change(tmp_path):
+    stages = {"first": optim(), "computed": optim(steps=0)}
+    train(tmp_path, stages=stages)
+    train(tmp_path, stages={**stages, "computed": optim(steps=0, lr=5e-3)})
+    with pytest.raises(UserError, match=r"computed.steps was 0 and is now 5"):
+        train(tmp_path, stages={**stages, "computed": optim(steps=5)})
+
+
 def test_a_run_may_start_from_another_ones_weights(tmp_path):
     train(tmp_path / "one")
     path = tmp_path / "one" / "second" / "system.safetensors"

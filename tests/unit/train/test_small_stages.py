@@ -107,7 +107,7 @@ def test_a_whole_run_exports_a_model_that_forecasts(brief: Recipe, tmp_path: Pat
 
 def test_the_bundled_recipe_is_the_small_one():
     small = recipe("small")
-    assert list(small.stages) == ["codec", "mean", "flow", "onpolicy", "spread", "visibility"]
+    assert list(small.stages) == ["codec", "mean", "flow", "onpolicy", "visibility"]
     assert small.data == replace(
         Data(),
         **{

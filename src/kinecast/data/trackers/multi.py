@@ -38,6 +38,7 @@ class Settings:
         distances: frames that flow bridges.
         round_trip: forward-backward error above which a flow is not believed.
         alike, same: mismatch below which a window is taken for the point's, and for certain.
+        agreed: that instead of `alike` where at least `witnesses` flows agree to a pixel.
         changed: mismatch above which a place counts as changed.
         leave: distance from the camera's motion at which a point may leave it.
         evidence: by how much the camera's place must look worse for that.
@@ -50,6 +51,8 @@ class Settings:
     distances: tuple[int, ...] = (1, 2, 4, 8, 16)
     round_trip: float = 1.5
     alike: float = 1.5
+    agreed: float = 3.0
+    witnesses: int = 3
     same: float = 0.5
     changed: float = 0.7
     leave: float = 1.5
@@ -125,7 +128,8 @@ class MultiFollower:
         same = inside & (looks < S.same)
         self._sure = np.where(same, self._sure + 1, 0)
         followed = flowed | stays | (held & last.seen) | (self._sure >= S.sure)
-        seen = inside & (looks < S.alike) & followed & (allowed | stays)
+        limit = np.where(self._witnesses(candidates, pick) >= S.witnesses, S.agreed, S.alike)
+        seen = inside & (looks < limit) & followed & (allowed | stays)
         guess = np.where(self._bound[:, None], self._camera.xy, last.xy + drift)
         xy = np.where((seen | same)[:, None], xy, guess).astype(np.float32)
         self._hidden = np.where(seen, 0, self._hidden + 1)
@@ -183,6 +187,12 @@ class MultiFollower:
         )
         cost[-1] -= 0.3 * self._flat  # without texture, the camera is the better guess
         return np.where(candidates.allowed, cost, 1e3)
+
+    def _witnesses(self, candidates: Candidates, pick: np.ndarray) -> np.ndarray:
+        """How many flows lead to the place that was picked."""
+        place = candidates.xy[pick, np.arange(len(pick))]
+        near = np.linalg.norm(candidates.xy[:-2] - place, axis=-1) < 1
+        return (near & candidates.allowed[:-2]).sum(0)
 
     def _refine(self, view: View, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Settle on the recent window, then on the first if certain: (xy, on the first)."""

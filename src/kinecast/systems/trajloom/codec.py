@@ -17,11 +17,22 @@ from kinecast.systems.trajloom.patches import to_cells, to_tokens
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """Sizes: window frames, cells on a side of a token, latent channels of a token."""
+    """Sizes of a codec.
+
+    Attributes:
+        frames: of the window.
+        patch: cells on a side of a token.
+        channels: latent channels of a token.
+        depth: blocks of the transformers that correct the linear codec on either side; 0: none.
+        width, heads: of these transformers.
+    """
 
     frames: int
     patch: int
     channels: int
+    depth: int = 0
+    width: int = 64
+    heads: int = 1
 
 
 class LinearCodec(nn.Module):
@@ -44,10 +55,7 @@ class LinearCodec(nn.Module):
 
     def decode(self, z: Float[Tensor, "b n c"], h: int, w: int) -> Float[Tensor, "b t h w 2"]:
         """Displacements of h x w cells."""
-        with torch.autocast(z.device.type, enabled=False):
-            patches = (z.float() * self.scale) @ self.basis
-            patches = patches.unflatten(2, (self.config.patch**2, self.config.frames, 2))
-            return to_cells(patches, h, w, self.config.patch)
+        return self._cells(self._tokens(z), h, w)
 
     def fit(self, second_moment: Float[Tensor, "f f"]) -> None:
         """Take the leading principal directions of E[x x^T] over tokens (float64)."""
@@ -55,3 +63,12 @@ class LinearCodec(nn.Module):
         lead = slice(-self.config.channels, None)
         self.basis.copy_(vectors[:, lead].T.flip(0))
         self.scale.copy_(values[lead].flip(0).clamp(min=1e-12).sqrt())
+
+    def _tokens(self, z: Float[Tensor, "b n c"]) -> Float[Tensor, "b n f"]:
+        """The linear map from latents to the displacements of each token's cells."""
+        with torch.autocast(z.device.type, enabled=False):
+            return (z.float() * self.scale) @ self.basis
+
+    def _cells(self, tokens: Float[Tensor, "b n f"], h: int, w: int) -> Float[Tensor, "b t h w 2"]:
+        patches = tokens.unflatten(2, (self.config.patch**2, self.config.frames, 2))
+        return to_cells(patches, h, w, self.config.patch)

@@ -19,6 +19,9 @@ class TrajLoomConfig:
         width, heads: of both transformers.
         history_depth, flow_depth: blocks of the history encoder and of the flow.
         visibility_width: hidden units of the visibility head.
+        codec_depth: blocks that correct the linear codec, on either side; 0: it stays linear.
+        spread: factor on how far samples stray from the mean. Training doesn't see it; below 1 it
+            trades variety for accuracy, as a temperature does.
     """
 
     frames: int = 81
@@ -29,11 +32,15 @@ class TrajLoomConfig:
     history_depth: int = 4
     flow_depth: int = 6
     visibility_width: int = 128
+    codec_depth: int = 0
+    spread: float = 1.0
 
     @property
     def codec(self) -> CodecConfig:
-        """Of the linear codec."""
-        return CodecConfig(self.frames, self.patch, self.channels)
+        """Of the codec, linear or residual."""
+        return CodecConfig(
+            self.frames, self.patch, self.channels, self.codec_depth, self.width, self.heads
+        )
 
     @property
     def history(self) -> HistoryConfig:

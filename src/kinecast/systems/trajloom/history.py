@@ -16,10 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kinecast.core import coords
-from kinecast.nn.attention import SelfAttention
-from kinecast.nn.block import Block, Branch
-from kinecast.nn.mlp import MLP
-from kinecast.nn.modulate import LearnedGate
+from kinecast.nn.block import gated_block
 from kinecast.nn.norm import RMSNorm
 from kinecast.systems.base import FieldBatch
 from kinecast.systems.trajloom.kinematic import EXTRAPOLATORS, damped_time, fit_lines
@@ -86,7 +83,9 @@ class HistoryEncoder(nn.Module):
         )
         self.embed_patch = nn.Linear(cells * 96, config.width)
         self.embed_position = nn.Linear(POSITION_FEATURES, config.width)
-        self.blocks = nn.ModuleList(_block(config.width, config.heads) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(
+            gated_block(config.width, config.heads) for _ in range(config.depth)
+        )
         self.norm = RMSNorm(config.width, learned=True)
         self.mixture = nn.Linear(config.width, cells * config.knots * experts)
         self.residual = nn.Linear(config.width, cells * config.waves * 2)
@@ -170,19 +169,6 @@ class HistoryEncoder(nn.Module):
         place = coords.displacement_to_reference(place, size) / 256.0  # about +-1.6, isotropic
         angle = place[..., None] * (math.pi * 2.0 ** torch.arange(-1, FREQUENCIES - 1)).to(place)
         return torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(2)
-
-
-def _block(width: int, heads: int) -> Block:
-    return Block(
-        {
-            "attention": Branch(
-                RMSNorm(width, learned=True),
-                LearnedGate(width),
-                SelfAttention(width, heads, qk_norm=True),
-            ),
-            "mlp": Branch(RMSNorm(width, learned=True), LearnedGate(width), MLP(width, 4 * width)),
-        }
-    )
 
 
 def _symlog(x: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
     history -> HistoryEncoder -> tokens, mean future, scale
     future  = mean + codec.decode(scale * u),   u = flow from smooth noise, given the tokens
 
-The codec is linear over whole windows, so adding a decoded residual to the mean in field space is
-the same as adding latents, without the mean passing through the codec. What TrajLoom encodes as
+The latents code what is left of the future beside the mean, never the mean itself: it is added in
+field space and no codec blurs it. So nothing asks the codec to be linear, and with `codec_depth` it
+is not (`residual_codec.py`); zero latents are the mean exactly either way. What TrajLoom encodes as
 offsets from grid anchors are offsets from the last observed position here: the same for points laid
 on the last frame (anchor "now"), and still small for points laid earlier ("start").
 """
@@ -24,23 +25,21 @@ from kinecast.systems.trajloom.config import TrajLoomConfig
 from kinecast.systems.trajloom.generator import Generator
 from kinecast.systems.trajloom.history import HistoryCode, HistoryEncoder
 from kinecast.systems.trajloom.patches import to_cells, token_grid
+from kinecast.systems.trajloom.residual_codec import ResidualCodec
 from kinecast.systems.trajloom.source import SmoothSource
 
 
 class TrajLoom(nn.Module):
     """See the module; the contract is `systems.base.System`."""
 
-    spread: Tensor
-
     def __init__(self, config: TrajLoomConfig) -> None:
         super().__init__()
         self.config = config
         self.needs = Needs(condition="history", frames=config.frames)
-        self.codec = LinearCodec(config.codec)
+        self.codec = (ResidualCodec if config.codec_depth else LinearCodec)(config.codec)
         self.history = HistoryEncoder(config.history, config.channels)
         self.source_noise = SmoothSource(config.channels)
         self.generator = Generator(config.generator)
-        self.register_buffer("spread", torch.ones(()))  # of the samples, set on held-out clips
         self.visibility = nn.Sequential(
             nn.Linear(config.width + config.channels, config.visibility_width),
             nn.GELU(),
@@ -55,6 +54,7 @@ class TrajLoom(nn.Module):
             UserError: a field is unknown or missing.
         """
         known = asdict(TrajLoomConfig())
+        config = {"codec_depth": 0, **config}  # the first checkpoints don't name it
         if config.keys() != known.keys():
             raise UserError(
                 f"expected the fields {', '.join(known)} in a trajloom configuration, "
@@ -76,7 +76,7 @@ class TrajLoom(nn.Module):
             "grid": token_grid(h, w, self.config.patch),
             "tokens": code.tokens,
             "mean": code.mean,
-            "scale": code.log_scale.exp() * self.spread,
+            "scale": code.log_scale.exp(),
             "context": self.generator.context(code.tokens[:, None], positions=code.positions),
         }
 
@@ -109,9 +109,13 @@ class TrajLoom(nn.Module):
     def decode(
         self, z: Float[Tensor, "b 1 n c"], cond: Cond
     ) -> tuple[Float[Tensor, "b t h w 2"], Float[Tensor, "b t h w"]]:
-        """Positions, and visibility logits from the tokens and the decoded motion."""
+        """Positions, and visibility logits from the tokens and the decoded motion.
+
+        The residual is drawn in by `config.spread`: at 1 this inverts `encode`, up to the codec.
+        """
         rows, columns = cond["cells"]
-        moved = cond["mean"] + self.codec.decode(z[:, 0] * cond["scale"], rows, columns)
+        residual = z[:, 0] * cond["scale"] * self.config.spread
+        moved = cond["mean"] + self.codec.decode(residual, rows, columns)
         xy = cond["last"] + coords.displacement_from_reference(moved, cond["size"])
         return xy, self.visibility_logits(moved, cond)
 
