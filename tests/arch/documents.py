@@ -70,7 +70,8 @@ def run(document: Path, slow: bool) -> list[str]:
             continue
         for words in block.commands() if block.language == "sh" else []:
             if words[0] == "train" and "--list" not in words:
-                words = [*words, *SMALL]
+                last = max(i for i, word in enumerate(words) if i == 1 or "=" in word)
+                words = [*words[: last + 1], *SMALL, *words[last + 1 :]]
             assert main(words) == 0, f"{block.place}: kinecast {shlex.join(words)}"
             ran.append(block.place)
         if block.language == "python":

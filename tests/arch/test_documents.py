@@ -38,6 +38,7 @@ def workplace(small_files, tmp_path, monkeypatch):
         (tmp_path / target).symlink_to(small_files / "clip.mp4")
     (tmp_path / "tracks.npz").symlink_to(small_files / "tracks.npz")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kinecast.core.grid.DEFAULT_CELLS", 24)  # few points to follow
     return tmp_path
 
 

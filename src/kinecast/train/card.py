@@ -18,7 +18,11 @@ def card(recipe: Recipe) -> str:
         else ""
     )
     stages = {name: optim.steps for name, optim in recipe.stages.items()}
-    return f"""# {recipe.name} ({recipe.size})
+    return f"""---
+license: apache-2.0
+---
+
+# {recipe.name} ({recipe.size})
 
 History-conditioned forecasts of a dense grid of points: tracks and visibility of up to
 {recipe.model.frames} frames in, {recipe.model.frames} frames out, several samples.

@@ -53,7 +53,7 @@ def recipe(size: str) -> Recipe:
         "codec": Optim(0, 32, 1e-3, betas=BETAS, weight_decay=0.01),
         "mean": Optim(2600, 32, 2e-3, betas=BETAS, weight_decay=0.01),
         "flow": Optim(2800, 32, 1e-3, betas=BETAS, weight_decay=0.01, validate_every=1200),
-        "onpolicy": Optim(60, 32, 1e-4, betas=BETAS),
+        "onpolicy": Optim(100, 32, 1e-4, betas=BETAS),
         "visibility": Optim(240, 32, 2e-3, betas=BETAS),
     }
     data = Data(sizes=FRAMES, clips=32_000, chunk=1_000, reuse=8, validation=128)

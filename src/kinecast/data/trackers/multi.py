@@ -29,6 +29,8 @@ from kinecast.data.trackers.neighbours import Neighbours
 from kinecast.data.trackers.search import search
 from kinecast.data.trackers.view import View
 
+FADING = 0.9  # share of its motion that a hidden point with no neighbour to go by keeps a frame
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -38,6 +40,7 @@ class Settings:
         distances: frames that flow bridges.
         round_trip: forward-backward error above which a flow is not believed.
         alike, same: mismatch below which a window is taken for the point's, and for certain.
+        placed: `same` for points that the camera's motion places.
         agreed: that instead of `alike` where at least `witnesses` flows agree to a pixel.
         changed: mismatch above which a place counts as changed.
         leave: distance from the camera's motion at which a point may leave it.
@@ -54,6 +57,7 @@ class Settings:
     agreed: float = 3.0
     witnesses: int = 3
     same: float = 0.5
+    placed: float = 1.0
     changed: float = 0.7
     leave: float = 1.5
     evidence: float = 0.3
@@ -103,6 +107,7 @@ class MultiFollower:
         self._sure = np.zeros(N, np.int64)  # frames in a row that look certain
         self._hidden = np.zeros(N, np.int64)  # frames in a row
         everything = np.ones(N, bool)
+        self._drift = np.zeros_like(xy)
         self._past = deque([State(view, np.eye(3), xy, np.zeros(N, np.float32), everything)])
 
     def step(self, frame: UInt8[np.ndarray, "h w 3"]) -> Estimate:
@@ -114,7 +119,6 @@ class MultiFollower:
         n = np.arange(len(pick))
         allowed = candidates.allowed[pick, n]
         flowed = pick < len(candidates.xy) - 2
-        held = pick == len(candidates.xy) - 1
         xy, anchored = self._refine(view, candidates.xy[pick, n])
         variance = candidates.variance[pick, n]
         variance = np.where(anchored, np.minimum(variance, 0.25), variance)
@@ -125,9 +129,9 @@ class MultiFollower:
         looks = np.where(stays, mismatch[-1], looks)
         variance = np.where(stays, 0.1, variance)
         inside = coords.inside(xy, view.size)
-        same = inside & (looks < S.same)
+        same = inside & (looks < np.where(self._bound, S.placed, S.same))
         self._sure = np.where(same, self._sure + 1, 0)
-        followed = flowed | stays | (held & last.seen) | (self._sure >= S.sure)
+        followed = flowed | stays | last.seen | (self._sure >= S.sure)
         limit = np.where(self._witnesses(candidates, pick) >= S.witnesses, S.agreed, S.alike)
         seen = inside & (looks < limit) & followed & (allowed | stays)
         guess = np.where(self._bound[:, None], self._camera.xy, last.xy + drift)
@@ -169,6 +173,9 @@ class MultiFollower:
         drift = self._neighbours.motion(
             flowed - last.xy, trust, away, self._bound.astype(np.float32)
         )
+        heard = drift.any(1) | self._bound
+        drift = np.where(heard[:, None], drift, FADING * self._drift).astype(np.float32)
+        self._drift = drift
         full = np.ones(N, np.float32)
         rows.append((last.xy + drift, S.round_trip * full, last.variance + 0.25, full > 0))
         rows.append((self._camera.xy, 0 * full, 0.1 * full, self._bound))
@@ -242,9 +249,12 @@ class MultiFollower:
         lost = (self._hidden > 1) & ~self._bound & (self._flat < 0.5) & (self._sure == 0) & turn
         lost &= coords.inside(xy, view.size)
         for n in np.flatnonzero(lost):
-            found = search(view.colour, self._recent, int(n), xy[n], 6 + 2 * int(self._hidden[n]))
-            if found is not None:
-                xy[n] = found
+            reach = 6 + 2 * int(self._hidden[n])
+            for templates in (self._recent, self._first):
+                found = search(view.colour, templates, int(n), xy[n], reach)
+                if found is not None:
+                    xy[n] = found
+                    break
         return xy
 
 

@@ -75,7 +75,7 @@ class TrajLoomConfig:
 
 SIZES = {
     "tiny": TrajLoomConfig(channels=32, width=64, heads=1, history_depth=2, flow_depth=2),
-    "small": TrajLoomConfig(),
+    "small": TrajLoomConfig(spread=0.2),
     "base": TrajLoomConfig(
         width=512, heads=8, history_depth=8, flow_depth=12, patch=1, channels=40
     ),
