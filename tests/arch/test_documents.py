@@ -38,7 +38,6 @@ def workplace(small_files, tmp_path, monkeypatch):
         (tmp_path / target).symlink_to(small_files / "clip.mp4")
     (tmp_path / "tracks.npz").symlink_to(small_files / "tracks.npz")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kinecast.core.grid.DEFAULT_CELLS", 24)  # few points to follow
     return tmp_path
 
 
@@ -51,7 +50,8 @@ def drifting():
 
 
 @pytest.mark.parametrize("document", RUNNABLE, ids=name)
-def test_a_document_runs_from_top_to_bottom(document, workplace):
+def test_a_document_runs_from_top_to_bottom(document, workplace, monkeypatch):
+    monkeypatch.setattr("kinecast.core.grid.DEFAULT_CELLS", 24)  # few points to follow
     assert documents.run(document, slow=False)
 
 

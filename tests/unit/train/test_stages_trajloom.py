@@ -79,7 +79,7 @@ def test_the_exported_checkpoint_forecasts(run):
     history = Tracks(xy, np.ones(xy.shape[:2], bool), (96, 64), grid=grid)
     forecast = model.forecast(history, k=2, steps=2)
     assert forecast[0].xy.shape == (17, 24, 2)
-    assert (out / "model" / "README.md").read_text().startswith("# trajloom (tiny)")
+    assert "# trajloom (tiny)" in (out / "model" / "README.md").read_text()
 
 
 def test_latents_are_normalised_and_cached(run):
