@@ -3,7 +3,7 @@
 A token's future, T frames of p x p cells and two coordinates, is projected on the C directions that
 hold most of the motion of the training worlds (their principal components, not centred, so that
 rest maps to zero exactly). Motion is smooth in time, so a quarter of the numbers keeps it to a
-fraction of a pixel: with C = 8 p^2 T / 16 the linear map would be exact.
+fraction of a pixel: with C = 2 p^2 T the linear map would be exact.
 """
 
 from dataclasses import dataclass
