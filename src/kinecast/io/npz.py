@@ -115,10 +115,9 @@ def _load(path: Path, kind: str) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise UserError(f"no such file: {path}; check the path")
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with file:
+        if not zipfile.is_zipfile(path):  # NumPy would advise to unpickle it
+            raise ValueError("not a zip archive")
+        with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except _DAMAGED as error:
         raise UserError(

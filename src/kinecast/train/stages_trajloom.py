@@ -6,7 +6,7 @@
     visibility  the predictor, on cached latents
 
 A recipe trains what it needs: `trajloom-flow` a VAE first. To start from one that is trained, give
-`--init RUN/vae/system.safetensors vae.steps=0`. Hyper-parameters at size=paper: TrajLoom, appendix
+`vae.steps=0 --init RUN/vae/system.safetensors`. Hyper-parameters at size=paper: TrajLoom, appendix
 A; what it leaves open (batch of the visibility stage, on-policy steps, EMA) is ours.
 """
 

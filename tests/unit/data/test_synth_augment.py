@@ -146,6 +146,28 @@ def test_a_warp_replays_the_path_of_each_point_around_the_anchor(anchor):
     assert torch.equal(seen, at.round() < 30)
 
 
+def test_a_warp_plays_straight_lines_between_the_frames_of_any_path():
+    xy, visible = still()
+    clock = torch.arange(T, dtype=torch.float32)[:, None, None]
+    xy[..., 0] += 2.0 * clock  # tells which input frame is played
+    xy[..., 1] = 300.0 * torch.rand(xy.shape[:-1], generator=draw(5))
+    warped, _ = augment.time_warp(xy, visible, draw(), frames=30, anchor=25)
+    at = (warped[..., 0] - xy[:, :1, ..., 0]).double() / 2.0
+    low = at.floor().long().clamp(0, T - 2)
+    paths = xy[..., 1].double()
+    before, after = paths.gather(1, low), paths.gather(1, low + 1)
+    torch.testing.assert_close(
+        warped[..., 1].double(), before + (at - low) * (after - before), atol=0.02, rtol=0
+    )
+
+
+def test_a_warp_of_a_point_that_rests_is_that_point_exactly():
+    xy, visible = still()
+    xy = xy + 0.1  # not a whole number of pixels
+    warped, _ = augment.time_warp(xy, visible, draw(), frames=30, anchor=25)
+    assert torch.equal(warped, xy[:, :30])
+
+
 def test_a_warp_needs_room_around_the_anchor():
     xy, visible = still()
     with pytest.raises(ValueError, match="around frame 2"):

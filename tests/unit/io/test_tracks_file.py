@@ -104,6 +104,13 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path, changes, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_is_none_is_not_advised_to_be_unpickled(tmp_path):
+    (tmp_path / "a.npz").write_bytes(np.random.default_rng(0).bytes(500))
+    with pytest.raises(UserError, match="not a zip archive") as caught:
+        load_tracks(tmp_path / "a.npz")
+    assert "pickle" not in str(caught.value)
+
+
 def test_pickles_are_never_loaded(tmp_path):
     path = tmp_path / "evil.npz"
     np.savez(path, format=np.array([{"a": 1}], dtype=object))

@@ -42,11 +42,10 @@ class Templates:
     @classmethod
     def at(cls, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]) -> "Templates":
         """Windows around points of a smoothed frame."""
-        where = xy[:, None] + OFFSETS
-        colour = sample(image, where)
+        colour = windows(image, xy)
         step = np.eye(2, dtype=np.float32)
         slope = np.stack(
-            [(sample(image, where + s) - sample(image, where - s)) / 2 for s in step], axis=-1
+            [(windows(image, xy + s) - windows(image, xy - s)) / 2 for s in step], axis=-1
         )
         middle = colour[:, len(OFFSETS) // 2, None]
         unlike = np.square(colour - middle).sum(-1) / (2 * COLOUR**2)
@@ -76,7 +75,11 @@ class Templates:
         self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]
     ) -> Float32[np.ndarray, " n"]:
         """Mean squared difference over what equal windows may have: below 1 is alike."""
-        difference = sample(image, xy[:, None] + OFFSETS) - self.colour
+        return self.compare(windows(image, xy))
+
+    def compare(self, colour: Float32[np.ndarray, "n p 3"]) -> Float32[np.ndarray, " n"]:
+        """`mismatch` with windows that have been read."""
+        difference = colour - self.colour
         difference -= np.clip(_mean(self.weight, difference), -LIGHT, LIGHT)
         squared = _mean(self.weight, np.square(difference)).mean((1, 2))
         return squared / self.allowance
@@ -85,16 +88,26 @@ class Templates:
         self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"], steps: int = 3
     ) -> Float32[np.ndarray, "n 2"]:
         """Gauss-Newton on the mismatch, translation only (Baker and Matthews, IJCV 2004)."""
+        N = len(xy)
         slope = self.slope - _mean(self.weight, self.slope)
-        hessian = np.einsum("np,npci,npcj->nij", self.weight, slope, slope)
+        weighted = (slope * self.weight[..., None, None]).reshape(N, -1, 2).swapaxes(1, 2)
+        hessian = weighted @ slope.reshape(N, -1, 2)
         hessian += np.eye(2, dtype=np.float32) * LEVEL  # a flat window does not move
-        inverse = np.linalg.inv(hessian)
+        solve = np.linalg.inv(hessian) @ weighted
         for _ in range(steps):
-            difference = sample(image, xy[:, None] + OFFSETS) - self.colour
-            pull = np.einsum("np,npci,npc->ni", self.weight, slope, difference)
-            xy = xy - np.clip(np.einsum("nij,nj->ni", inverse, pull), -1, 1)
+            difference = windows(image, xy) - self.colour
+            xy = xy - np.clip((solve @ difference.reshape(N, -1, 1))[..., 0], -1, 1)
         return xy
 
 
+def windows(
+    image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"]
+) -> Float32[np.ndarray, "n p 3"]:
+    """Colours of a smoothed frame around points."""
+    return sample(image, xy[:, None] + OFFSETS)
+
+
 def _mean(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.einsum("np,np...->n...", weight, values)[:, None]
+    """Weighted mean over the window (n, 1, *rest)."""
+    flat = weight[:, None] @ values.reshape(*weight.shape, -1)
+    return flat.reshape(len(weight), 1, *values.shape[2:])

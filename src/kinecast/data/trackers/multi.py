@@ -14,6 +14,7 @@ over a plain wall would push the wall's points along.
 """
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from kinecast.core import coords
-from kinecast.data.trackers.appearance import LEVEL, Templates
+from kinecast.data.trackers.appearance import LEVEL, Templates, windows
 from kinecast.data.trackers.base import Estimate, FollowingTracker
 from kinecast.data.trackers.camera import Camera, project
 from kinecast.data.trackers.dis import advance, flow_pair
@@ -29,6 +30,7 @@ from kinecast.data.trackers.neighbours import Neighbours
 from kinecast.data.trackers.search import search
 from kinecast.data.trackers.view import View
 
+FLAT = 0.5  # share of noise in a window above which it has no looks of its own
 FADING = 0.9  # share of its motion that a hidden point with no neighbour to go by keeps a frame
 
 
@@ -147,25 +149,13 @@ class MultiFollower:
         return Estimate(xy, seen, belief.astype(np.float32))
 
     def _mismatch(self, view: View, xy: np.ndarray) -> np.ndarray:
-        first = self._first.mismatch(view.colour, xy)
-        return np.minimum(first, self._recent.mismatch(view.colour, xy))
+        seen = windows(view.colour, xy)
+        return np.minimum(self._first.compare(seen), self._recent.compare(seen))
 
     def _candidates(self, view: View) -> tuple[Candidates, Float32[np.ndarray, "n 2"]]:
         """All candidates, and what each point's neighbours say about its motion."""
         S, last, size = self._set, self._past[0], view.size
-        N = len(last.xy)
-        rows: list[tuple[np.ndarray, ...]] = []
-        for distance in S.distances:
-            if distance > len(self._past):
-                break
-            state = self._past[distance - 1]
-            if distance == 1:
-                pair = flow_pair(state.view.grey, view.grey)
-            else:
-                pair = flow_pair(state.view.half, view.half)
-            xy, error = advance(pair, state.xy, size)
-            good = state.seen & (error < S.round_trip)
-            rows.append((xy, error, state.variance + 0.01 + np.square(0.3 * error), good))
+        rows = self._flows(view)
         flowed, _, _, good = rows[0]
         self._camera.follow(view.colour, flowed, good, self._bound, self._first)
         away = self._camera.xy - last.xy
@@ -176,11 +166,29 @@ class MultiFollower:
         heard = drift.any(1) | self._bound
         drift = np.where(heard[:, None], drift, FADING * self._drift).astype(np.float32)
         self._drift = drift
-        full = np.ones(N, np.float32)
+        full = np.ones(len(drift), np.float32)
         rows.append((last.xy + drift, S.round_trip * full, last.variance + 0.25, full > 0))
         rows.append((self._camera.xy, 0 * full, 0.1 * full, self._bound))
         xy, error, variance, allowed = (np.stack(part) for part in zip(*rows, strict=True))
         return Candidates(xy, error, variance, allowed & coords.inside(xy, size)), drift
+
+    def _flows(self, view: View) -> list[tuple[np.ndarray, ...]]:
+        """(xy, error, variance, allowed) of each distance; the flows are computed side by side."""
+        S = self._set
+        states = [(d, self._past[d - 1]) for d in S.distances if d <= len(self._past)]
+        rows: list[tuple[np.ndarray, ...]] = []
+        with ThreadPoolExecutor(len(states)) as pool:
+            pairs = [
+                pool.submit(flow_pair, state.view.grey, view.grey)
+                if distance == 1
+                else pool.submit(flow_pair, state.view.half, view.half)
+                for distance, state in states
+            ]
+            for pair, (_, state) in zip(pairs, states, strict=True):
+                xy, error = advance(pair.result(), state.xy, view.size)
+                good = state.seen & (error < S.round_trip)
+                rows.append((xy, error, state.variance + 0.01 + np.square(0.3 * error), good))
+        return rows
 
     def _cost(
         self, candidates: Candidates, mismatch: np.ndarray, drift: np.ndarray
@@ -225,11 +233,14 @@ class MultiFollower:
         S = self._set
         off = np.linalg.norm(xy - self._camera.xy, axis=-1) > S.leave
         off &= self._bound & (looks < S.alike)
-        worse = camera_looks > looks + S.evidence
-        then = self._past[min(S.back, len(self._past)) - 1]
-        before = project(then.pose @ np.linalg.inv(self._camera.pose), xy)
-        changed = Templates.at(view.colour, xy).mismatch(then.view.colour, before) > S.changed
-        leaves = off & worse & changed
+        leaves = off & (camera_looks > looks + S.evidence)
+        asked = np.flatnonzero(leaves)
+        if len(asked):
+            then = self._past[min(S.back, len(self._past)) - 1]
+            here = xy[asked]
+            before = project(then.pose @ np.linalg.inv(self._camera.pose), here)
+            unlike = Templates.at(view.colour, here).mismatch(then.view.colour, before)
+            leaves[asked] = unlike > S.changed
         self._bound = self._bound & ~leaves
         return off & ~leaves
 
@@ -246,7 +257,7 @@ class MultiFollower:
     def _look_for(self, view: View, xy: np.ndarray) -> np.ndarray:
         """Search for points that left the camera, are hidden and have texture, each in its turn."""
         turn = (np.arange(len(xy)) + self._hidden) % 3 == 0
-        lost = (self._hidden > 1) & ~self._bound & (self._flat < 0.5) & (self._sure == 0) & turn
+        lost = (self._hidden > 1) & ~self._bound & (self._flat < FLAT) & (self._sure == 0) & turn
         lost &= coords.inside(xy, view.size)
         for n in np.flatnonzero(lost):
             reach = 6 + 2 * int(self._hidden[n])
