@@ -18,6 +18,10 @@ class KeyValue(NamedTuple):
     value: Float[Tensor, "g heads s e"]
     mask: Bool[Tensor, "g s"] | None = None  # False: padding, not attended to
 
+    def rows(self, start: int, stop: int) -> "KeyValue":
+        """Of contexts [start, stop)."""
+        return KeyValue(*(None if part is None else part[start:stop] for part in self))
+
 
 class SelfAttention(nn.Module):
     """Multi-head attention of each row with itself.
@@ -38,8 +42,8 @@ class SelfAttention(nn.Module):
         self, x: Float[Tensor, "m l d"], mask: Bool[Tensor, "m l"] | None = None
     ) -> Float[Tensor, "m l d"]:
         """Attend; tokens where `mask` is False are seen by none."""
-        query, key, value = (_split(y, self.heads) for y in self.qkv(x).chunk(3, dim=-1))
-        out: Tensor = self.out(_attend(self.norm(query), KeyValue(self.norm(key), value, mask)))
+        query, key, value = (split_heads(y, self.heads) for y in self.qkv(x).chunk(3, dim=-1))
+        out: Tensor = self.out(attend(self.norm(query), KeyValue(self.norm(key), value, mask)))
         return out
 
 
@@ -58,7 +62,7 @@ class CrossAttention(nn.Module):
         self, context: Float[Tensor, "g s d"], mask: Bool[Tensor, "g s"] | None = None
     ) -> KeyValue:
         """Keys and values of `context`; they depend on nothing else."""
-        key, value = (_split(y, self.heads) for y in self.key_value(context).chunk(2, dim=-1))
+        key, value = (split_heads(y, self.heads) for y in self.key_value(context).chunk(2, dim=-1))
         return KeyValue(self.norm(key), value, mask)
 
     def forward(self, x: Float[Tensor, "m l d"], context: KeyValue) -> Float[Tensor, "m l d"]:
@@ -66,8 +70,8 @@ class CrossAttention(nn.Module):
         groups = len(context.key)
         if len(x) % groups:
             raise ValueError(f"expected rows for each of {groups} contexts, got {len(x)} rows")
-        query = _split(self.query(x).reshape(groups, -1, x.shape[-1]), self.heads)
-        out: Tensor = self.out(_attend(self.norm(query), context).reshape(x.shape))
+        query = split_heads(self.query(x).reshape(groups, -1, x.shape[-1]), self.heads)
+        out: Tensor = self.out(attend(self.norm(query), context).reshape(x.shape))
         return out
 
 
@@ -77,18 +81,23 @@ def _head_norm(width: int, heads: int, qk_norm: bool) -> nn.Module:
     return RMSNorm(width // heads, learned=False) if qk_norm else nn.Identity()
 
 
-def _split(x: Float[Tensor, "m l d"], heads: int) -> Float[Tensor, "m heads l e"]:
+def split_heads(x: Float[Tensor, "m l d"], heads: int) -> Float[Tensor, "m heads l e"]:
+    """Each head's share of the channels, contiguous."""
     out: Tensor = x.unflatten(-1, (heads, -1)).transpose(1, 2)
     return out
 
 
-def _attend(query: Float[Tensor, "m heads l e"], context: KeyValue) -> Float[Tensor, "m l d"]:
+def attend(
+    query: Float[Tensor, "m heads l e"], context: KeyValue, scale: float | None = None
+) -> Float[Tensor, "m l d"]:
+    """softmax(scale q k') v, heads merged; scale None: 1 / sqrt(width of a head)."""
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
     key, value = context.key, context.value
     mask = None if context.mask is None else context.mask[:, None, None]
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and mask is None:
         # the CPU's fused kernel is four times slower than two matrix products in bfloat16
-        out = (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(-1) @ value
+        out = (query * scale @ key.transpose(-1, -2)).softmax(-1) @ value
     else:
-        out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     rows: Tensor = out.transpose(1, 2).flatten(2)
     return rows

@@ -12,21 +12,54 @@ from kinecast.nn.mlp import MLP
 from kinecast.nn.modulate import LearnedGate
 from kinecast.nn.norm import RMSNorm
 
+PART = 1536  # tokens: the widest of what is made of them is then some megabytes
+
 
 class Branch(nn.Module):
-    """x + gate * op(modulate(norm(x)))."""
+    """x + gate * op(modulate(norm(x))); a modulation without a gate gives None for it.
+
+    An operation may have an attribute `free`: an axis of x along which it does not mix (and, if it
+    takes inputs, a method `narrow` for its inputs along it). A CPU then works on x part by part, if
+    no gradient is asked for: what a part becomes on its way, up to four times as wide as x, stays
+    in the cache, and is never held for all of x.
+    """
 
     def __init__(self, norm: nn.Module, modulate: nn.Module, op: nn.Module) -> None:
         super().__init__()
         self.norm, self.modulate, self.op = norm, modulate, op
 
     def forward(
-        self, x: Float[Tensor, "b *tokens d"], cond: Float[Tensor, "b d"] | None, **inputs: Any
+        self,
+        x: Float[Tensor, "b *tokens d"],
+        cond: Float[Tensor, "b c"] | None = None,
+        **inputs: Any,
     ) -> Float[Tensor, "b *tokens d"]:
         """One residual step; `inputs` go to the operation."""
+        parts = _parts(x)
+        free: int | None = getattr(self.op, "free", None)
+        if free is None or parts == 1:
+            return self._step(x, cond, inputs)
+        steps, start, count = [], 0, x.shape[free]
+        for part in x.tensor_split(min(parts, count), dim=free):
+            stop = start + part.shape[free]
+            own = self.op.narrow(inputs, start, stop, count) if inputs else inputs
+            steps.append(self._step(part, cond, own))
+            start = stop
+        return torch.cat(steps, dim=free)
+
+    def _step(
+        self, x: Float[Tensor, "b *tokens d"], cond: Tensor | None, inputs: Mapping[str, Any]
+    ) -> Float[Tensor, "b *tokens d"]:
         y, gate = self.modulate(self.norm(x), cond)
-        out: Tensor = torch.addcmul(x, gate, self.op(y, **inputs))
-        return out
+        out: Tensor = self.op(y, **inputs)
+        return x + out if gate is None else torch.addcmul(x, gate, out)
+
+
+def _parts(x: Float[Tensor, "b *tokens d"]) -> int:
+    """In how many parts x is worked on: one, but for many tokens on a CPU."""
+    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return 1
+    return -(-x[..., 0].numel() // PART)
 
 
 class Block(nn.ModuleDict):
@@ -35,7 +68,7 @@ class Block(nn.ModuleDict):
     def forward(
         self,
         x: Float[Tensor, "b *tokens d"],
-        cond: Float[Tensor, "b d"] | None = None,
+        cond: Float[Tensor, "b c"] | None = None,
         inputs: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Float[Tensor, "b *tokens d"]:
         """Apply the branches; `inputs` maps a branch to what its operation takes beside x."""

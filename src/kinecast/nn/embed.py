@@ -31,12 +31,19 @@ def sincos_2d(h: int, w: int, width: int) -> Float[Tensor, "n width"]:
 
 
 class FourierFeatures(nn.Module):
-    """[cos(x w), sin(x w)] / sqrt(width) of points x, for fixed random frequencies w ~ N(0, 1)."""
+    """[cos(x w), sin(x w)] / sqrt(width) of points x, for random frequencies w ~ N(0, 1).
 
-    def __init__(self, dimensions: int, width: int) -> None:
+    They stay as drawn, or are `learned`.
+    """
+
+    def __init__(self, dimensions: int, width: int, *, learned: bool = False) -> None:
         super().__init__()
+        frequency = nn.init.normal_(torch.empty(width // 2, dimensions))
         self.frequency: Tensor
-        self.register_buffer("frequency", nn.init.normal_(torch.empty(width // 2, dimensions)))
+        if learned:
+            self.frequency = nn.Parameter(frequency)
+        else:
+            self.register_buffer("frequency", frequency)
 
     def forward(self, x: Float[Tensor, "*rows k"]) -> Float[Tensor, "*rows width"]:
         """Features of x."""

@@ -4,11 +4,14 @@ Tokens are (b t n d): steps t, points n. Rows of one context are neighbours, so 
 samples share needs no copy: along space (b t) rows of n, along time (n b) rows of t.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from kinecast.nn.attention import KeyValue
 
 Axis = Literal["space", "time"]
 ROWS = {"space": "b t n d -> (b t) n d", "time": "b t n d -> (n b) t d"}
@@ -18,7 +21,7 @@ TOKENS = {"space": "(b t) n d -> b t n d", "time": "(n b) t d -> b t n d"}
 def to_rows(x: Float[Tensor, "b t n d"], axis: Axis) -> Float[Tensor, "m l d"]:
     """The rows that `axis` mixes."""
     rows: Tensor = rearrange(x, ROWS[axis])
-    return rows
+    return rows.contiguous()  # else torch multiplies them one batch at a time
 
 
 class Along(nn.Module):
@@ -27,6 +30,7 @@ class Along(nn.Module):
     def __init__(self, axis: Axis, op: nn.Module) -> None:
         super().__init__()
         self.axis, self.op = axis, op
+        self.free = 1 if axis == "space" else 2  # see `block.Branch`
 
     def forward(
         self, x: Float[Tensor, "b t n d"], mask: Bool[Tensor, "#b n"] | None = None, **inputs: Any
@@ -38,3 +42,16 @@ class Along(nn.Module):
         rows = self.op(to_rows(x, self.axis), **inputs)
         out: Tensor = rearrange(rows, TOKENS[self.axis], b=len(x))
         return out
+
+    def narrow(
+        self, inputs: Mapping[str, Any], start: int, stop: int, count: int
+    ) -> Mapping[str, Any]:
+        """What of `inputs` entries [start, stop) of `count` along the free axis need.
+
+        All of it, but for the contexts of rows along time, which each point has its own of.
+        """
+        context: KeyValue | None = inputs.get("context")
+        if self.axis == "space" or context is None:
+            return inputs
+        each = len(context.key) // count
+        return {**inputs, "context": context.rows(start * each, stop * each)}

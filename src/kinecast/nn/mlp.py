@@ -8,6 +8,8 @@ from torch import Tensor, nn
 class MLP(nn.Module):
     """Linear, GELU (erf), Linear; `hidden` units between."""
 
+    free = 1  # see `block.Branch`
+
     def __init__(self, width: int, hidden: int, out: int | None = None) -> None:
         super().__init__()
         self.up = nn.Linear(width, hidden)
@@ -15,5 +17,6 @@ class MLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows e"]:
         """Each token on its own."""
-        out: Tensor = self.down(F.gelu(self.up(x)))
-        return out
+        rows = x.reshape(-1, x.shape[-1])  # of two dimensions: then a layer is one matrix product
+        out: Tensor = self.down(F.gelu(self.up(rows)))
+        return out.view(*x.shape[:-1], -1)

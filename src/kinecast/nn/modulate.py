@@ -39,4 +39,4 @@ class AdaLN(nn.Module):
         """Modulated x, and the gate, broadcastable to x."""
         rows = self.linear(F.silu(cond)).view(len(x), *[1] * (x.ndim - 2), -1)
         shift, scale, gate = rows.chunk(3, dim=-1)
-        return torch.addcmul(x + shift, x, scale), gate
+        return torch.addcmul(shift, x, 1 + scale.to(x.dtype)), gate

@@ -9,14 +9,14 @@ EPS = 1e-6
 
 
 class RMSNorm(nn.Module):
-    """x / sqrt(mean(x^2) + 1e-6) over the last axis, times a weight that is learned or absent."""
+    """x / sqrt(mean(x^2) + eps) over the last axis, times a weight that is learned or absent."""
 
-    def __init__(self, width: int, *, learned: bool) -> None:
+    def __init__(self, width: int, *, learned: bool, eps: float = EPS) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.eps = width, eps
         self.weight = nn.Parameter(torch.ones(width)) if learned else None
 
     def forward(self, x: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows d"]:
         """Normalise."""
         weight = None if self.weight is None else self.weight.to(x.dtype)  # else the kernel is slow
-        return F.rms_norm(x, (self.width,), weight, EPS)
+        return F.rms_norm(x, (self.width,), weight, self.eps)
