@@ -20,6 +20,10 @@ VERBS = {
     "synth": ("synth:synth", "simulate worlds with exact tracks"),
     "train": ("train:train", "train a model from a recipe"),
     "bench": ("bench:bench", "measure forecasts and baselines over many clips"),
+    "import-weights": (
+        "import_weights:import_weights",
+        "turn the authors' published weights into a checkpoint",
+    ),
     "models": ("models:models", "list the models that are here"),
     "doctor": ("doctor:doctor", "check this installation"),
 }
@@ -84,7 +88,7 @@ def _run(words: list[str]) -> int:
 
 def _help() -> str:
     lines = ["usage: kinecast VERB ...", ""]
-    lines += [f"  {verb:<10}{text}" for verb, (_, text) in VERBS.items()]
+    lines += [f"  {verb:<16}{text}" for verb, (_, text) in VERBS.items()]
     lines += [
         "",
         "  kinecast VERB --help   its options",

@@ -9,6 +9,7 @@ import tyro
 from tyro.conf import Positional
 
 from kinecast.core import coords
+from kinecast.core.cond import Pokes
 from kinecast.core.errors import UserError
 from kinecast.core.tracks import Tracks
 from kinecast.core.video import Video
@@ -118,7 +119,8 @@ def _draw_forecast(forecast: ForecastFile, video: Video | None, out: Path, at: i
     if out.suffix.lower() == ".mp4":
         render_forecast(out, video, history, forecast.futures, None, at)
     else:
-        render_still(out, video, history, forecast.futures, at)
+        steered = Pokes.of(*forecast.provenance.get("pokes", []))
+        render_still(out, video, history, forecast.futures, at, steered)
 
 
 def _tracks_summary(tracks: Tracks) -> dict[str, Any]:

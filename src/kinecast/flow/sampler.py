@@ -12,7 +12,7 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 Velocity = Callable[[Float[Tensor, "b *latent"], Float[Tensor, " b"]], Float[Tensor, "b *latent"]]
-Pin = tuple[Tensor, Tensor] | None
+Pin = tuple[Tensor, Tensor | None] | None
 Slope = Callable[[Tensor, Tensor], Tensor]
 TOLERANCE = 1e-5  # absolute and relative, of the adaptive solver
 
@@ -43,7 +43,8 @@ def euler(
         noise: z at times[0], in normalised latent units.
         times: increasing.
         pin: (mask, value), both broadcastable to z. Where mask is True, z is held at value in every
-            evaluation and at the end (TrajLoom's optional first latent, a user's edit).
+            evaluation and at the end (WHN's first frame, a user's edit); without a value, where it
+            starts.
 
     Returns:
         z at times[-1], in float32.
@@ -146,4 +147,4 @@ def _pinned(velocity: Velocity, noise: Tensor, pin: Pin) -> tuple[Slope, Tensor]
     def slope(t: Tensor, z: Tensor) -> Tensor:
         return velocity(z, t.expand(len(z))).float().masked_fill(mask, 0.0)
 
-    return slope, torch.where(mask, value.float(), z)
+    return slope, z if value is None else torch.where(mask, value.float(), z)

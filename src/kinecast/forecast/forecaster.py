@@ -1,8 +1,8 @@
-"""Forecaster: a system with its weights, ready to forecast histories."""
+"""Forecaster: a system with its weights, ready to forecast from a history or an image."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -10,18 +10,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kinecast.core import coords, rng
+from kinecast.core.cond import Pokes
 from kinecast.core.coords import Size
 from kinecast.core.errors import UserError
-from kinecast.core.field import Field
 from kinecast.core.forecast import Forecast
 from kinecast.core.tracks import Tracks
-from kinecast.flow.sampler import SAMPLERS, uniform_times
-from kinecast.forecast.guess import fill_hidden
+from kinecast.flow.guidance import guided
+from kinecast.flow.sampler import SAMPLERS, Velocity, uniform_times
+from kinecast.forecast.conditions import (
+    Given,
+    Image,
+    Points,
+    Start,
+    check_given,
+    check_guidance,
+    from_history,
+    from_image,
+    window_of,
+)
+from kinecast.forecast.encoders import Encoders
 from kinecast.forecast.memory import in_chunks, plan_chunk
-from kinecast.systems.base import Cond, FieldBatch, System
+from kinecast.systems.base import Cond, FieldBatch, Guided, QuerySystem, System
 
-STEPS = 10  # TrajLoom, section 3.3.4: Euler, 10 uniform steps
-MIN_HISTORY = 2
 Progress = Callable[[int, int], None]
 
 
@@ -40,10 +50,15 @@ class Forecaster:
         system: the network, on its device.
         name: of the checkpoint.
         provenance: what the weights are; goes into every forecast.
+        encoders: of images and texts, for a system that takes their features.
     """
 
     def __init__(
-        self, system: System, name: str, provenance: Mapping[str, Any] | None = None
+        self,
+        system: System,
+        name: str,
+        provenance: Mapping[str, Any] | None = None,
+        encoders: Encoders | None = None,
     ) -> None:
         assert isinstance(system, nn.Module)
         self._module = system.eval()
@@ -51,101 +66,121 @@ class Forecaster:
         self.name = name
         self.provenance = {"model": name, **(provenance or {})}
         self.device = next((p.device for p in system.parameters()), torch.device("cpu"))
+        self.encoders = encoders or Encoders(self.device)
 
     @torch.inference_mode()
     def forecast(
         self,
-        history: Tracks,
+        history: Tracks | None = None,
         *,
+        image: Image | Sequence[Image] | None = None,
+        pokes: Pokes | None = None,
+        text: str | None = None,
+        points: Points | None = None,
+        view: int = 0,
+        episode_step: int | None = None,
         k: int = 8,
         seed: int = 0,
         horizon: int | None = None,
-        steps: int = STEPS,
+        steps: int | None = None,
         solver: str = "euler",
+        guidance: float = 1.0,
         samples: Sequence[int] | None = None,
         chunk: int | None = None,
         progress: Progress | None = None,
     ) -> Forecast:
-        """Draw futures of every point of a history.
+        """Draw futures of points, from a history or from an image, as the model asks.
 
         Args:
             history: tracks on a grid; of more frames than the model's window the last are used.
                 Only visible positions are read: hidden ones may hold anything.
+            image: one frame (uint8 RGB, or a `Frame`), or one for each view of the same moment.
+            pokes: points of the image and where they shall be, for models that take them.
+            text: what shall happen, for models that take it.
+            points: which points of the image to follow: a grid, or (N, 2) pixels xy; by default a
+                grid of about 390. A model with a grid of its own takes none.
+            view: which of the views the points are on.
+            episode_step: frames since the episode began, for models that ask; 0 by default.
             k: how many samples.
             seed: of the noise; sample i depends on (seed, i) alone.
             horizon: frames to forecast, the model's window by default. Beyond it each sample rolls
-                forward on its own forecast.
-            steps: equal steps of the sampler in time (dopri5 chooses its own).
+                forward on its own forecast; from an image there is no beyond.
+            steps: equal steps of the sampler in time (dopri5 chooses its own), as published by
+                default.
             solver: a name of `flow.sampler.SAMPLERS`.
+            guidance: how far pokes or text lead away from the image alone (`flow.guidance`); 1 is
+                none.
             samples: indices to draw instead of range(k), for example one of them again.
             chunk: samples in a batch: the one knob on memory, planned when None. Results depend on
                 it by rounding only.
             progress: called with (samples times Euler steps done, in all).
 
         Returns:
-            One future a sample, in pixels of the history's frame, finite everywhere. A point is
+            One future a sample, in pixels of the history's frame or of the image, finite
+            everywhere; the first frame is the one after the history or the image. A point is
             visible where the network says so and it lies in the frame (a system that says nothing
-            of visibility: where it lies in the frame; `source["visibility"]` tells which).
+            of visibility: where it lies in the frame; `source["visibility"]` tells which). The
+            history of a forecast from an image is one frame: the points where they start.
 
         Raises:
-            UserError: scattered points, a grid or a length that the model does not take, no visible
-                point in the window, or weights that forecast no number.
+            UserError: a condition that the model does not take, scattered points in a history, a
+                grid or a length that the model does not take, no visible point in the window, pokes
+                or points outside the image, a missing encoder, or weights that forecast no number.
         """
         needs = self.system.needs
-        horizon = needs.frames if horizon is None else horizon
+        given = Given(history, image, pokes, text, points, view, episode_step)
+        check_given(self.name, needs, given)
+        horizon = window_of(needs) if horizon is None else horizon
+        steps = needs.steps if steps is None else steps
         indices = list(range(k)) if samples is None else list(samples)
         _check_request(indices, horizon, steps, solver)
-        batch = self.batch(history)
-        cond = self.system.condition(batch)
-        windows = -(-horizon // needs.frames)
+        check_guidance(self.name, self.system, guidance)
+        if needs.condition != "history" and horizon > window_of(needs):
+            raise UserError(
+                f"expected a horizon of at most {window_of(needs)} frames: model {self.name} "
+                f"forecasts from an image and cannot go on from there, got {horizon}"
+            )
+        if history is not None:
+            start = from_history(self.name, needs, history, self.device)
+        else:
+            start = from_image(self.name, needs, given, self.device, self.encoders)
+        cond = self.system.condition(start.batch)
+        windows = -(-horizon // window_of(needs))
         counter = _Counter(progress, len(indices) * windows * steps)
+        march = partial(
+            self._sample,
+            times=uniform_times(steps),
+            solver=solver,
+            guidance=guidance,
+            counter=counter,
+        )
+        decode = partial(self._decode, start=start, view=view)
 
         def draw(some: Sequence[int]) -> Drawn:
             parts: list[Drawn] = []
             for window in range(windows):
-                now = self.system.condition(_rolled(parts[-1], history.size)) if parts else cond
+                now = cond
+                if parts:
+                    now = self.system.condition(_rolled(parts[-1], start.history.size))
                 noise = rng.sample_noise(seed, some, self.system.latent_shape(now), window)
-                z = self._sample(noise.to(self.device), now, uniform_times(steps), solver, counter)
-                parts.append(self._decode(z, now, history.size))
+                parts.append(decode(march(noise.to(self.device), now), now))
             xy, probability, source = _joined(parts, dim=1)
             return Drawn(xy[:, :horizon].cpu(), probability[:, :horizon].cpu(), source)
 
         if chunk is None:
             chunk = plan_chunk(self._module, self.system.latent_shape(cond), len(indices))
         drawn = _joined(in_chunks(indices, chunk, draw), dim=0)
-        drawing = {"seed": seed, "steps": steps, "solver": solver}
-        return self._collect(drawn, history, drawing, indices)
+        drawing = {"seed": seed, "steps": steps, "solver": solver, **start.provenance}
+        if guidance != 1.0:
+            drawing["guidance"] = guidance
+        return self._collect(drawn, start.history, drawing, indices)
 
     def batch(self, history: Tracks) -> FieldBatch:
         """The last window of a history as a batch of one; missing first frames are hidden ones."""
-        needs = self.system.needs
-        _check_condition(history, needs.condition)
-        window = history.window(max(0, len(history) - needs.frames), len(history))
-        if len(window) < MIN_HISTORY or (len(window) < needs.frames and not needs.short_history):
-            least = MIN_HISTORY if needs.short_history else needs.frames
-            raise UserError(
-                f"expected a history of at least {least} frames for model {self.name}, "
-                f"got {len(window)}; forecast from a later frame, or use a longer video"
-            )
-        if not window.visible.any():
-            raise UserError(
-                f"expected visible points in the last {len(window)} frames of the history, got "
-                "none; track the video again, with points laid on a frame of these"
-            )
-        window = replace(window, xy=fill_hidden(window))
-        field = Field.of(window)
-        if needs.grid is not None and field.grid != needs.grid:
-            raise UserError(
-                f"model {self.name} takes points on {needs.grid}, got {field.grid}; "
-                "track the video on that grid"
-            )
-        missing = ((needs.frames - len(window), 0), (0, 0), (0, 0))
-        xy = np.pad(coords.normalise(field.xy, field.size), (*missing, (0, 0)), mode="edge")
-        return FieldBatch(
-            xy=torch.from_numpy(xy)[None].to(self.device),
-            visible=torch.from_numpy(np.pad(field.visible, missing))[None].to(self.device),
-            size=field.size,
-        )
+        check_given(self.name, self.system.needs, Given(history))
+        batch = from_history(self.name, self.system.needs, history, self.device).batch
+        assert isinstance(batch, FieldBatch)
+        return batch
 
     def _sample(
         self,
@@ -153,22 +188,32 @@ class Forecaster:
         cond: Cond,
         times: Float[Tensor, " times"],
         solver: str,
+        guidance: float,
         counter: "_Counter",
     ) -> Float[Tensor, "k *latent"]:
         """One window's latents of some samples."""
+        steered: Velocity = partial(self.system.velocity, cond=cond)
+        if isinstance(self.system, Guided) and guidance != 1.0:
+            free = partial(self.system.velocity, cond=self.system.unconditional(cond))
+            steered = guided(steered, free, guidance)
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
-            v = self.system.velocity(z, t, cond)
+            v = steered(z, t)
             counter.add(len(z))
             return v
 
         state = self.system.source(noise, cond)
         return SAMPLERS[solver](velocity, state, times, self.system.pin(cond))
 
-    def _decode(self, z: Float[Tensor, "k *latent"], cond: Cond, size: Size) -> Drawn:
+    def _decode(self, z: Float[Tensor, "k *latent"], cond: Cond, start: Start, view: int) -> Drawn:
         """One window of some samples."""
-        xy, logits = self.system.decode(z, cond)
-        xy = xy.float()
+        size = start.history.size
+        if start.queries is None:
+            xy, logits = self.system.decode(z, cond)
+        else:
+            xy, logits = cast(QuerySystem, self.system).decode(z, cond, start.queries, view)
+        first = self.system.needs.frames - window_of(self.system.needs)  # an image's own frame
+        xy = xy[:, first:].float()
         if not torch.isfinite(xy).all():
             raise UserError(
                 f"model {self.name} forecast positions that are not numbers; its weights are "
@@ -178,7 +223,7 @@ class Forecaster:
         probability = inside.float()  # where a sample has left the frame, nothing can be seen
         if logits is None:
             return Drawn(xy, probability, "inside the frame")
-        return Drawn(xy, probability * torch.sigmoid(logits.float()), "forecast")
+        return Drawn(xy, probability * torch.sigmoid(logits[:, first:].float()), "forecast")
 
     def _collect(
         self,
@@ -236,8 +281,3 @@ def _check_request(indices: Sequence[int], horizon: int, steps: int, solver: str
         raise UserError(f"expected at least 1 sampler step, got {steps}")
     if solver not in SAMPLERS:
         raise UserError(f"expected a solver of {', '.join(SAMPLERS)}, got {solver!r}")
-
-
-def _check_condition(history: Tracks, condition: str) -> None:
-    if condition != "history":
-        raise UserError(f"this model forecasts from {condition}, got a history of tracks")

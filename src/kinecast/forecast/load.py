@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kinecast.core import device as devices
+from kinecast.forecast.encoders import Encoders
 from kinecast.forecast.forecaster import Forecaster
 from kinecast.forecast.models import find
 from kinecast.io import checkpoint
@@ -11,12 +12,21 @@ from kinecast.systems.registry import build
 DEFAULT_MODEL = "trajloom-small"
 
 
-def load(model: str | Path = DEFAULT_MODEL, device: str = "auto") -> Forecaster:
+def load(
+    model: str | Path = DEFAULT_MODEL,
+    device: str = "auto",
+    *,
+    image_encoder: str | Path | None = None,
+    text_encoder: str | Path | None = None,
+) -> Forecaster:
     """A model, ready to forecast.
 
     Args:
         model: a bundled name, a name in $KINECAST_HOME/models, or a checkpoint folder.
         device: auto, cuda, cuda:N, mps or cpu.
+        image_encoder, text_encoder: weights of the encoders that the model takes features from, if
+            any; by default they are looked for in $KINECAST_HOME/encoders and in transformers'
+            cache, when a forecast first asks for them.
 
     Raises:
         UserError: unknown model or device, or a damaged checkpoint (missing, extra or misshapen
@@ -28,4 +38,5 @@ def load(model: str | Path = DEFAULT_MODEL, device: str = "auto") -> Forecaster:
     system = build(config)
     checkpoint.load_into(system, tensors, folder.name)
     provenance = {"system": config["system"], "weights_sha256": folder.sha256()}
-    return Forecaster(system.to(where), folder.name, provenance)
+    paths = (None if given is None else Path(given) for given in (image_encoder, text_encoder))
+    return Forecaster(system.to(where), folder.name, provenance, Encoders(where, *paths))

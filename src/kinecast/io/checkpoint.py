@@ -23,6 +23,7 @@ def save_checkpoint(
     tensors: Mapping[str, Tensor],
     card: str,
     dtype: torch.dtype | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a checkpoint whole or not at all; the same values give the same bytes.
 
@@ -32,6 +33,7 @@ def save_checkpoint(
         tensors: by name; written from the CPU.
         card: Markdown: licence, training data, figures.
         dtype: of floating tensors in the file, or None to keep theirs.
+        beside: further files of the folder, by name.
 
     Raises:
         UserError: the folder cannot be written.
@@ -44,6 +46,8 @@ def save_checkpoint(
         (temporary / CONFIG).write_text(json.dumps(dict(config), indent=2) + "\n", "utf-8")
         (temporary / WEIGHTS).write_bytes(safetensors.torch.save(stored))
         (temporary / CARD).write_text(card, "utf-8")
+        for name, content in (beside or {}).items():
+            (temporary / name).write_bytes(content)
 
 
 def load_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -97,6 +101,16 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], name: str)
     Raises:
         UserError: tensors are missing, unexpected or misshapen; the module is left untouched.
     """
+    check_fit(module, tensors, name)
+    module.load_state_dict(dict(tensors))
+
+
+def check_fit(module: torch.nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Whether tensors fit a module (which may be on the meta device), by name and shape.
+
+    Raises:
+        UserError: tensors are missing, unexpected or misshapen.
+    """
     state = module.state_dict()
     missing = sorted(state.keys() - tensors.keys())
     unexpected = sorted(tensors.keys() - state.keys())
@@ -112,7 +126,6 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], name: str)
             f"the tensors of {name} do not fit its configuration: {text}; "
             "use weights and config.json of one checkpoint"
         )
-    module.load_state_dict(dict(tensors))
 
 
 def file_hash(path: str | Path) -> str:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from kinecast.core.coords import Size
 from kinecast.core.errors import UserError
 from kinecast.io.atomic import atomic_path
 
@@ -26,6 +27,15 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     if image is None:
         raise UserError(f"expected an image ({', '.join(IMAGE_SUFFIXES)}), got {path}")
     return np.asarray(image, np.uint8)
+
+
+def resize_image(image: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "hh ww 3"]:
+    """An image at (W, H) pixels; the same image where it has them already."""
+    if image.shape[1::-1] == size:
+        return image
+    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=method))
 
 
 def write_image(path: str | Path, image: UInt8[np.ndarray, "h w 3"]) -> None:

@@ -46,6 +46,21 @@ def draw_points(
         cv2.circle(layer, centre, r, colour, cv2.FILLED if seen else 1, cv2.LINE_AA, _SHIFT)
 
 
+def draw_arrows(
+    layer: Layer,
+    start: Float[np.ndarray, "n 2"],
+    end: Float[np.ndarray, "n 2"],
+    width: int = 1,
+) -> None:
+    """Draw N arrows in place, white with a dark rim, except those that are far outside."""
+    keep = _drawable(start, layer) & _drawable(end, layer)
+    head = 8 * width
+    for a, b in zip(_fixed(start[keep]), _fixed(end[keep]), strict=True):
+        tip = head * 2**_SHIFT / max(np.hypot(b[0] - a[0], b[1] - a[1]), 1.0)
+        for colour, w in (((0, 0, 0, 255), 3 * width), ((255, 255, 255, 255), width)):
+            cv2.arrowedLine(layer, a, b, colour, w, cv2.LINE_AA, _SHIFT, min(tip, 0.5))
+
+
 def fade(layer: Layer, keep: float) -> None:
     """Make a layer more transparent in place: multiply it by `keep`, down to nothing."""
     cv2.addWeighted(layer, keep, layer, 0.0, -1.0, dst=layer)  # -1: rounding would leave ghosts

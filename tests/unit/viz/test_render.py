@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from moving_dots import GRID, MOVES, SIZE, grey_video, moving
 
+from kinecast.core.cond import Pokes
 from kinecast.core.errors import UserError
 from kinecast.core.forecast import Forecast
 from kinecast.io.image import read_image
@@ -91,6 +92,17 @@ def test_a_still_shows_the_fan_of_moving_points(tmp_path):
     assert shown[:, 220:].sum() > 20 * max(shown[:, :200].sum(), 1)
 
 
+def test_a_still_draws_no_line_from_where_a_hidden_point_is_only_guessed(tmp_path):
+    history = moving(S)
+    xy, visible = history.xy.copy(), history.visible.copy()
+    xy[-1, MOVES], visible[-1, MOVES] = (8.0, 90.0), False
+    render_still(tmp_path / "f.png", grey_video(S), replace(history, xy=xy, visible=visible),
+                 _futures(), S)  # fmt: skip
+    shown = _coloured(read_image(tmp_path / "f.png"))
+    assert shown[:, 220:].any()
+    assert not shown[:, 40:200].any()  # between the guess and the futures
+
+
 def test_the_same_forecast_gives_the_same_pictures(tmp_path):
     for name in "ab":
         render_still(tmp_path / f"{name}.png", grey_video(S), moving(S), _futures(), S)
@@ -148,3 +160,17 @@ def test_tracks_of_another_video_are_refused(tmp_path, call, message):
     with pytest.raises(UserError, match=message):
         call(tmp_path / "f.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_still_shows_pokes_as_white_arrows(tmp_path):
+    pokes = Pokes.of((20.0, 80.0, 60.0, 80.0))
+    for name, given in (("with", (pokes,)), ("without", ())):
+        render_still(tmp_path / f"{name}.png", grey_video(S), moving(S), _futures(), S, *given)
+    shown, plain = (read_image(tmp_path / f"{name}.png") for name in ("with", "without"))
+    changed = np.argwhere((shown != plain).any(-1))
+    unit = 416 / SIZE[0]
+    low, high = changed.min(0), changed.max(0)
+    assert low[1] / unit == pytest.approx(20, abs=3)
+    assert high[1] / unit == pytest.approx(60, abs=3)
+    assert (low[0] + high[0]) / 2 / unit == pytest.approx(80, abs=3)
+    assert (shown[changed[:, 0], changed[:, 1]] > 150).all(-1).any()
