@@ -10,6 +10,9 @@ FORMAT = 1  # of a checkpoint's config.json: {"format": 1, "system": name, "mode
 SYSTEMS = {
     "trajloom": "kinecast.systems.trajloom.system:TrajLoom",
     "trajloom-paper": "kinecast.systems.trajloom.paper:PaperTrajLoom",
+    "whn": "kinecast.systems.whn.system:WHN",
+    "zipmo": "kinecast.systems.zipmo.system:ZipMo",
+    "zipmo-libero": "kinecast.systems.zipmo.libero_system:ZipMoLibero",
 }
 
 

@@ -12,7 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kinecast.core.errors import UserError
+from kinecast.core import coords
+from kinecast.core.coords import Size
+from kinecast.core.errors import UserError, did_you_mean
+from kinecast.core.grid import Grid
 from kinecast.flow.stats import SMALLEST_STD, ChannelStats
 from kinecast.systems.base import Cond, FieldBatch, Needs, Posterior
 from kinecast.systems.trajloom.boundary import anchored
@@ -32,6 +35,13 @@ from kinecast.systems.trajloom.visibility import (
 class PaperConfig:
     """The three networks; the defaults are the published sizes without video and caption.
 
+    Attributes:
+        vae, generator, visibility: of the networks.
+        frame: (W, H) of the frames whose cells' top-left pixels the networks take as points, as the
+            published weights do; None: they take the centres of cells of any frame.
+        history_seen: whether the generator is told which history points are visible. The authors'
+            script does not tell it, though their network was built to be told.
+
     Raises:
         UserError: they disagree in latents, grid or window.
     """
@@ -41,6 +51,8 @@ class PaperConfig:
         default_factory=lambda: GeneratorConfig(video_channels=None, text_channels=None)
     )
     visibility: VisibilityConfig = field(default_factory=VisibilityConfig)
+    frame: Size | None = None
+    history_seen: bool = True
 
     def __post_init__(self) -> None:
         v, g = self.vae, self.generator
@@ -61,6 +73,14 @@ class PaperConfig:
             )
 
     @property
+    def points(self) -> Grid | None:
+        """Where the points of the published weights are laid, in pixels of `frame`."""
+        if self.frame is None:
+            return None
+        h, w = self.vae.grid
+        return Grid(h, w, stride=self.frame[0] / w, origin=(0.5, 0.5))
+
+    @property
     def frames(self) -> int:
         """Of the window."""
         return self.vae.frames
@@ -73,7 +93,13 @@ class PaperTrajLoom(nn.Module):
         super().__init__()
         self.config = config
         frames = config.vae.frames
-        self.needs = Needs(condition="history", frames=frames, short_history=False)
+        self.needs = Needs(
+            condition="history",
+            frames=frames,
+            grid=config.points,
+            frame=config.frame,
+            short_history=False,
+        )
         self.vae = VAE(config.vae)
         self.generator = Generator(config.generator)
         self.visibility = VisibilityPredictor(config.visibility)
@@ -90,18 +116,28 @@ class PaperTrajLoom(nn.Module):
             UserError: a field is unknown or missing.
         """
         parts = {"vae": VAEConfig, "generator": GeneratorConfig, "visibility": VisibilityConfig}
-        known = {name: asdict(PaperConfig())[name].keys() for name in parts}
-        for name in parts:
-            if name not in config or config[name].keys() != known[name]:
+        plain: dict[str, Any] = asdict(PaperConfig())
+        unknown = sorted(config.keys() - plain.keys())
+        if unknown:
+            near = did_you_mean(unknown[0], plain)
+            raise UserError(
+                f"expected {', '.join(plain)} in a trajloom-paper configuration, got "
+                f"{unknown[0]!r}{near}"
+            )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in config.items()
+        }
+        for name, make in parts.items():
+            known = plain[name].keys()
+            if name not in config or config[name].keys() != known:
                 raise UserError(
-                    f"expected {name} with the fields {', '.join(known[name])} in a "
+                    f"expected {name} with the fields {', '.join(known)} in a "
                     f"trajloom-paper configuration, got {', '.join(config.get(name, config))}"
                 )
-        plain = {
-            name: {k: tuple(v) if isinstance(v, list) else v for k, v in config[name].items()}
-            for name in parts
-        }
-        return cls(PaperConfig(**{name: make(**plain[name]) for name, make in parts.items()}))
+            fields = config[name].items()
+            values[name] = make(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields})
+        return cls(PaperConfig(**values))
 
     def set_latent_stats(self, stats: ChannelStats) -> None:
         """Statistics of the latents that the flow is trained on."""
@@ -110,7 +146,7 @@ class PaperTrajLoom(nn.Module):
 
     def latents(self, xy: Float[Tensor, "b t h w 2"]) -> Posterior:
         """Normalised latents of a window."""
-        posterior = self.vae.encode(to_offsets(xy))
+        posterior = self.vae.encode(to_offsets(self._laid(xy)))
         mean = (posterior.mean.float() - self.latent_mean) / self.latent_std
         return Posterior(mean, posterior.scale.float() / self.latent_std)
 
@@ -159,7 +195,24 @@ class PaperTrajLoom(nn.Module):
         offsets = self.vae.decode(z * self.latent_std + self.latent_mean)
         last = cond["last"].expand(len(z), -1, -1)
         logits = expand(self.visibility(z, last).float(), config.stride, config.frames)
-        return from_offsets(offsets.float()), logits.unflatten(2, config.grid)
+        return self._centred(from_offsets(offsets.float())), logits.unflatten(2, config.grid)
 
     def _stream(self, seen: Float[Tensor, "b s n"]) -> Float[Tensor, "b s n"] | None:
-        return seen if self.config.generator.visibility else None
+        told = self.config.generator.visibility and self.config.history_seen
+        return seen if told else None
+
+    def _laid(self, xy: Float[Tensor, "b t h w 2"]) -> Float[Tensor, "b t h w 2"]:
+        """Normalised positions as the networks take them: whole pixels are pixel centres there."""
+        frame = self.config.frame
+        if frame is None:
+            return xy
+        pixels = coords.denormalise(xy, frame)
+        return coords.normalise(coords.to_pixel_centres(pixels), frame)
+
+    def _centred(self, xy: Float[Tensor, "b t h w 2"]) -> Float[Tensor, "b t h w 2"]:
+        """The inverse of `_laid`."""
+        frame = self.config.frame
+        if frame is None:
+            return xy
+        pixels = coords.denormalise(xy, frame)
+        return coords.normalise(coords.from_pixel_centres(pixels), frame)

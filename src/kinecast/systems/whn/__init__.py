@@ -1,0 +1,1 @@
+"""WHN: forecasts from one image (What Happens Next?, arXiv 2509.21592)."""

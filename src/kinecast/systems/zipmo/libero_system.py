@@ -1,0 +1,195 @@
+"""ZipMo on LIBERO: futures of points in two views of one moment from an instruction, and actions.
+
+Published weights take (y, x) in [-1, 1]; the contract's normalised xy is the same, flipped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from kinecast.core.errors import UserError
+from kinecast.nn.vit import ViTConfig
+from kinecast.systems.base import Cond, Features, FieldBatch, ImageBatch, Needs, Posterior
+from kinecast.systems.zipmo.config import section
+from kinecast.systems.zipmo.latents import SCALE, SHIFT
+from kinecast.systems.zipmo.libero import LiberoConfig, LiberoPlanner
+from kinecast.systems.zipmo.motion import Motion
+from kinecast.systems.zipmo.policy import PolicyConfig, PolicyHead
+from kinecast.systems.zipmo.vae import VAEConfig
+
+STEPS = 10  # of the Euler sampler, as the policies were trained and rolled out
+TEXT_ENCODER = "bert"
+
+
+@dataclass(frozen=True)
+class ZipMoLiberoConfig:
+    """The networks of a published file; the defaults are those of the planner called ATM.
+
+    Attributes:
+        vae, planner: always there.
+        image: the DINOv2 inside, or None: its tokens are given from outside.
+        two_images: whether the VAE has a DINOv2 of its own, of the same sizes (the paper trains it
+            with the VAE), or shares the planner's.
+        policy: the head of a policy's file, or None in a planner's.
+        frames: T that the VAE was trained with.
+        shift, scale: mean and variance of the VAE's latents.
+
+    Raises:
+        UserError: networks that do not fit one another.
+    """
+
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    planner: LiberoConfig = field(default_factory=LiberoConfig)
+    image: ViTConfig | None = field(
+        default_factory=lambda: ViTConfig(768, 12, 12, registers=4, antialias=True)
+    )
+    two_images: bool = False
+    policy: PolicyConfig | None = None
+    frames: int = 64
+    shift: float = SHIFT
+    scale: float = SCALE
+
+    def __post_init__(self) -> None:
+        widths = {"vae": self.vae.image_width, "planner": self.planner.image_width}
+        channels = {"vae": self.vae.channels, "planner": self.planner.channels}
+        views = {"planner": self.planner.views}
+        if self.image is not None:
+            widths["image"] = self.image.width
+        if self.policy is not None:
+            channels["policy"], views["policy"] = self.policy.channels, self.policy.views
+        for what, counts in (("image width", widths), ("channels", channels), ("views", views)):
+            if len(set(counts.values())) > 1:
+                raise UserError(f"expected networks of one number of {what}, got {counts}")
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> "ZipMoLiberoConfig":
+        """From the `model` section of a checkpoint's config.json.
+
+        Raises:
+            UserError: a field is unknown or missing.
+        """
+        values = section(cls, config, "zipmo-libero")
+        parts = {"vae": VAEConfig, "planner": LiberoConfig, "image": ViTConfig}
+        for name, part in (parts | {"policy": PolicyConfig}).items():
+            if values[name] is not None:
+                values[name] = part(**section(part, values[name], f"zipmo-libero's {name}"))
+        return cls(**values)
+
+
+class ZipMoLibero(Motion):
+    """The contract is `systems.base.QuerySystem`, with guidance (`systems.base.Guided`)."""
+
+    def __init__(self, config: ZipMoLiberoConfig) -> None:
+        super().__init__(
+            config.vae,
+            config.image,
+            two_images=config.two_images,
+            frames=config.frames,
+            shift=config.shift,
+            scale=config.scale,
+        )
+        self.config, planner = config, config.planner
+        self.planner = LiberoPlanner(planner)
+        self.policy = None if config.policy is None else PolicyHead(config.policy)
+        self.needs = Needs(
+            condition="image",
+            frames=config.frames,
+            steps=STEPS,
+            views=planner.views,
+            features=self.outside(),
+            text=Features(TEXT_ENCODER, planner.text_width),
+            episode_step=planner.start_time,
+        )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "ZipMoLibero":
+        """Build from the `model` section of a checkpoint's config.json.
+
+        Raises:
+            UserError: a field is unknown or missing, or the networks do not fit one another.
+        """
+        return cls(ZipMoLiberoConfig.read(config))
+
+    def to_config(self) -> dict[str, Any]:
+        """The `model` section that `from_config` builds this network from."""
+        return asdict(self.config)
+
+    def condition(self, given: ImageBatch) -> Cond:
+        """The views' tokens, and what planner and decoder make of them and of the instruction.
+
+        Raises:
+            UserError: an episode's time step that is missing, or one too many.
+        """
+        assert given.text is not None
+        step = given.episode_step
+        start = None if step is None else torch.full((len(given.text),), step).to(given.text.device)
+        image = self.see(given)
+        instruction = self.planner.instruction(given.text, start)
+        return {
+            "image": image.vae,
+            "decoder": [self.vae.contexts(view) for view in image.vae.unbind(1)],
+            "planner": self.planner.context(image.planner, instruction, self.vae.position),
+            "start": start,
+        }
+
+    def unconditional(self, cond: Cond) -> Cond:
+        """The same moment without an instruction: what guidance leads away from."""
+        nothing = self.planner.no_instruction(len(cond["image"]), cond["start"])
+        context = {**cond["planner"], "text": self.planner.layers.contexts(nothing)}
+        return {**cond, "planner": context}
+
+    def latent_shape(self, cond: Cond) -> tuple[int, ...]:
+        """(V n, c), view after view."""
+        return self.config.planner.views * self.config.vae.tokens, self.config.vae.channels
+
+    def source(self, noise: Float[Tensor, "b n c"], cond: Cond) -> Float[Tensor, "b n c"]:
+        """Noise as it is."""
+        return noise
+
+    def velocity(
+        self, z_t: Float[Tensor, "b n c"], t: Float[Tensor, " b"], cond: Cond
+    ) -> Float[Tensor, "b n c"]:
+        """The planner's."""
+        velocity: Tensor = self.planner(z_t, t, cond["planner"])
+        return velocity.float()
+
+    def pin(self, cond: Cond) -> None:
+        """Nothing is held."""
+        return
+
+    def encode(self, future: FieldBatch, cond: Cond) -> Posterior:
+        """The planner's latents; the future's rows are views, those of one moment neighbours."""
+        views = self.latents(future, cond["image"].flatten(0, 1))
+        return Posterior(self._by_moment(views.mean), self._by_moment(views.scale))
+
+    def decode(
+        self,
+        z: Float[Tensor, "b n c"],
+        cond: Cond,
+        queries: Float[Tensor, "h w 2"],
+        view: int = 0,
+    ) -> tuple[Float[Tensor, "b t h w 2"], None]:
+        """Tracks of the points at `queries` of one view; nothing is said of visibility."""
+        z = z.unflatten(1, (self.config.planner.views, -1))[:, view]
+        return self.tracks(z, cond["decoder"][view], queries), None
+
+    def actions(
+        self, z: Float[Tensor, "b n c"], proprioception: Float[Tensor, "b r"]
+    ) -> Float[Tensor, "b t a"]:
+        """The robot's next actions, from sampled latents and its joint and finger positions.
+
+        Raises:
+            UserError: weights without a policy.
+        """
+        if self.policy is None:
+            raise UserError("expected weights of a ZipMo policy to act with, got a planner's")
+        actions: Tensor = self.policy(z, proprioception, self.vae.position[:, 1:])
+        return actions
+
+    def _by_moment(self, rows: Float[Tensor, "bv m c"]) -> Float[Tensor, "b n c"]:
+        return rearrange(rows, "(b v) m c -> b (v m) c", v=self.config.planner.views)
