@@ -3,12 +3,15 @@
 import re
 
 import documents
+import image_models
 import numpy as np
+import published_files
 import pytest
 from repository import DOCUMENTS, ROOT, name
 
 from kinecast.cli.main import VERBS, main
 from kinecast.data import synth
+from kinecast.io.image import write_image
 from kinecast.io.tracks_file import save_tracks
 from kinecast.io.video import write_video
 from kinecast.train.recipe import with_words
@@ -26,17 +29,34 @@ def small_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("documents")
     write_video(folder / "clip.mp4", drifting(), 24.0, SIZE)
     save_tracks(folder / "tracks.npz", synth.synth("mix", frames=8, size=SIZE).tracks)
+    write_image(folder / "image.png", next(drifting()))
+    image_models.zipmo(folder / "home" / "models" / "zipmo-sparse")
+    image_models.whn(folder / "home" / "models" / "whn-kubric")
+    image_models.dinov2(folder / "home" / "encoders" / "dinov2-small")
     return folder
 
 
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """What stands for the hub: nothing in the documents goes to the real one."""
+    server = published_files.hub(tmp_path_factory.mktemp("hub"))
+    yield server.address
+    server.close()
+
+
 @pytest.fixture
-def workplace(small_files, tmp_path, monkeypatch):
+def workplace(small_files, hub, tmp_path, monkeypatch):
     """A folder to run a document in."""
     (tmp_path / "examples").mkdir()
     (tmp_path / "motion").mkdir()  # no recordings: the worlds move by procedures
     for target in ("clip.mp4", f"examples/{EXAMPLE.name}"):
         (tmp_path / target).symlink_to(small_files / "clip.mp4")
-    (tmp_path / "tracks.npz").symlink_to(small_files / "tracks.npz")
+    for name_ in ("tracks.npz", "image.png"):
+        (tmp_path / name_).symlink_to(small_files / name_)
+    published_files.trajloom(tmp_path)
+    (tmp_path / "cases").symlink_to(ROOT / "tests" / "parity" / "cases")
+    monkeypatch.setenv("HF_ENDPOINT", hub)
+    monkeypatch.setenv("KINECAST_HOME", str(small_files / "home"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

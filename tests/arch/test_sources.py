@@ -24,7 +24,15 @@ TENSOR_DRAWS = {
 TORCH_SEEDS = {"torch.manual_seed", "torch.seed", "torch.random.manual_seed", "torch.random.seed"}
 FORK = "torch.random.fork_rng"
 # Generators of one's own, and reading the global state to show that it was left alone.
-NUMPY_EXPLICIT = {"default_rng", "Generator", "SeedSequence", "PCG64", "Philox", "get_state"}
+NUMPY_EXPLICIT = {
+    "default_rng",
+    "Generator",
+    "SeedSequence",
+    "PCG64",
+    "Philox",
+    "RandomState",
+    "get_state",
+}
 PLACES = ("work", "tmp", "root", "home", "mnt", "Users")  # where machines keep their own files
 
 
@@ -89,7 +97,7 @@ def _is_global(call, forked):
     if module == "torch":
         return function in TORCH_DRAWS and not own
     if module in ("np.random", "numpy.random"):
-        unseeded = function == "default_rng" and not call.args
+        unseeded = function in ("default_rng", "RandomState") and not call.args
         return function not in NUMPY_EXPLICIT or unseeded
     return module != "nn.init" and function in TENSOR_DRAWS and not own
 

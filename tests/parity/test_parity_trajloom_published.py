@@ -1,13 +1,13 @@
 """The published checkpoints, by the names and shapes of their tensors: every key has its place."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
-from trajloom_cases import CASES
 
 from kinecast.core.errors import UserError
-from kinecast.released import trajloom
+from kinecast.released import trajloom_keys
 from kinecast.released.rules import to_published
 from kinecast.released.trajloom_dense import DenseVAE
 from kinecast.systems.trajloom.generator import Generator
@@ -15,6 +15,7 @@ from kinecast.systems.trajloom.generator_config import GeneratorConfig
 from kinecast.systems.trajloom.vae import VAEConfig
 from kinecast.systems.trajloom.visibility import VisibilityConfig, VisibilityPredictor
 
+CASES = Path(__file__).parent / "cases" / "trajloom"
 SHAPES = json.loads((CASES / "published_state_dict_shapes.json").read_text())
 
 
@@ -28,20 +29,20 @@ def test_generator():
     with torch.device("meta"):
         network = Generator(config)
     assert sum(p.numel() for p in network.parameters()) == 244_461_354
-    assert shapes(trajloom.generator_rules(config), network) == SHAPES["generator"]
+    assert shapes(trajloom_keys.generator_rules(config), network) == SHAPES["generator"]
 
 
 def test_vae():
     with torch.device("meta"):
         network = DenseVAE(VAEConfig(), patch=32)
-    assert shapes(trajloom.vae_rules(network), network) == SHAPES["vae"]
+    assert shapes(trajloom_keys.vae_rules(network), network) == SHAPES["vae"]
 
 
 def test_visibility():
     config = VisibilityConfig()
     network = VisibilityPredictor(config)
     assert sum(p.numel() for p in network.parameters()) == 38_209
-    assert shapes(trajloom.visibility_rules(config), network) == SHAPES["visibility"]
+    assert shapes(trajloom_keys.visibility_rules(config), network) == SHAPES["visibility"]
 
 
 def test_options_leave_out_the_keys_they_leave_out():
@@ -57,9 +58,9 @@ def test_options_leave_out_the_keys_they_leave_out():
         "track_fusion": "none",
         "track_fusion_use_time_gate": False,
     }
-    config = trajloom.generator_config(section)
+    config = trajloom_keys.generator_config(section)
     network = Generator(config)
-    published = shapes(trajloom.generator_rules(config), network)
+    published = shapes(trajloom_keys.generator_rules(config), network)
     assert not [key for key in published if "text" in key or "video" in key or "gate" in key]
     assert published["blocks.0.xattn.kv.weight"] == [32, 16]  # stored by the authors, unused
     assert published["blocks.0.adaLN.1.weight"] == [144, 16]
@@ -68,6 +69,6 @@ def test_options_leave_out_the_keys_they_leave_out():
 
 def test_unknown_configuration_keys_are_refused():
     with pytest.raises(UserError, match="hidden_sise"):
-        trajloom.generator_config({"hidden_sise": 16})
+        trajloom_keys.generator_config({"hidden_sise": 16})
     with pytest.raises(UserError, match="layers"):
-        trajloom.visibility_config({"layers": 3})
+        trajloom_keys.visibility_config({"layers": 3})

@@ -7,6 +7,8 @@ that network, on cells and exact, which is all that runs. This form exists to co
 directions without loss and to check against recorded dense fields.
 """
 
+from collections.abc import Mapping
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -68,3 +70,27 @@ def collapse(dense: DenseVAE) -> VAE:
     vae = VAE(config)
     vae.load_state_dict(state)
     return vae
+
+
+def spread(grid: tuple[int, int], patch: int, cells: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The way back from `collapse`: one network on pixels that does the same on fields of cells.
+
+    Args:
+        grid: (h, w) cells.
+        patch: pixels of a cell's side.
+        cells: weight and bias of the network's `embed` and `head`.
+
+    Returns:
+        The same four tensors of a `DenseVAE`: every pixel of a cell is read with the same weight,
+        and every pixel of the output is told apart by its bias.
+    """
+    size = torch.tensor([grid[1], grid[0]], dtype=torch.float64)
+    inside = (anchors(patch, patch).double() / size).flatten(0, 1)  # (p p, 2), xy
+    kernel = cells["embed.weight"][:, :, None, None] / patch**2
+    bias = cells["head.bias"].double() - inside
+    return {
+        "embed.weight": kernel.expand(-1, -1, patch, patch).contiguous(),
+        "embed.bias": cells["embed.bias"],
+        "head.weight": cells["head.weight"].repeat(patch**2, 1),
+        "head.bias": bias.flatten().to(cells["head.bias"].dtype),
+    }

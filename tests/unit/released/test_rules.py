@@ -48,7 +48,7 @@ def test_what_no_network_uses_may_be_absent():
 
 def test_missing_and_unexpected_keys_are_named():
     published = {k: v for k, v in PUBLISHED.items() if k != "joint"} | {"alien": torch.zeros(1)}
-    with pytest.raises(UserError, match=r"1 missing \(joint\) and 1 unexpected \(alien\)"):
+    with pytest.raises(UserError, match=r"1 missing \(joint\); 1 unexpected \(alien\)"):
         to_ours(RULES, published)
     with pytest.raises(UserError, match=r"unexpected \(alien\)"):
         to_published(RULES, to_ours(RULES, PUBLISHED) | {"alien": torch.zeros(1)})
