@@ -14,9 +14,11 @@ def test_every_public_name_is_there(name):
 
 
 def test_the_public_names_are_these():
-    types = {"Clip", "Field", "Forecast", "Forecaster", "Grid", "Tracks", "UserError", "Video"}
-    calls = {"evaluate", "list_models", "load", "open_video", "read", "render", "synth", "track"}
-    assert set(kinecast.__all__) == types | calls | {"write", "__version__"}
+    types = {"Clip", "Field", "Forecast", "Forecaster", "Frame", "Grid", "Pokes", "Tracks"}
+    types |= {"UserError", "Video"}
+    calls = {"evaluate", "list_models", "load", "open_video", "read", "read_image", "render"}
+    calls |= {"synth", "track", "write"}
+    assert set(kinecast.__all__) == types | calls | {"__version__"}
     assert sorted(kinecast.__all__) == dir(kinecast)
 
 

@@ -44,10 +44,12 @@ def as_tracked(
         xy, visible, draw, frames=window.frames, anchor=cut + anchor, strength=how.warp
     )
     xy, visible = tricks.flips(xy, visible, draw, window.size, chance=how.flip)
-    past, seen = xy[:, : window.history], visible[:, : window.history]
-    past = tricks.drift(past, draw, share=how.drift, edges=how.edges, anchor=anchor)
-    seen = tricks.dropouts(seen, draw, spells=how.spells, lost=how.lost, anchor=anchor)
+    exact, known = xy[:, : window.history], visible[:, : window.history]
+    past = tricks.drift(exact, draw, share=how.drift, edges=how.edges, anchor=anchor)
+    seen = tricks.dropouts(known, draw, spells=how.spells, lost=how.lost, anchor=anchor)
     past = tricks.tracker_noise(past, draw, jitter=how.jitter, wander=how.wander, anchor=anchor)
+    kept = torch.rand(len(xy), 1, 1, 1, 1, generator=draw, device=draw.device) < how.exact
+    past, seen = torch.where(kept, exact, past), torch.where(kept[..., 0], known, seen)
     return Batch(
         xy=xy,
         visible=visible,

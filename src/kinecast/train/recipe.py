@@ -28,6 +28,7 @@ class Augment:
         jitter, wander: pixels of white and of slow tracking error.
         spells, lost: share of points unseen for a while, and lost for good.
         drift, edges: share of points that slide to a neighbour, anywhere and at motion boundaries.
+        exact: share of clips whose history stays exact, as simulators and mocap give it.
     """
 
     margin: int = 80
@@ -39,6 +40,7 @@ class Augment:
     lost: float = 0.1
     drift: float = 0.06
     edges: float = 0.5
+    exact: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from kinecast.train.stage import Batch
 
 OPPONENT = (4, 0.8)  # the damped fit whose error sets what an error is worth in each clip
 SHORT = 24  # frames of the short horizon that counts as much as the whole window
-FLOOR = 1.0  # reference pixels added to the opponent's error: still clips are not everything
+FLOOR = 0.5  # reference pixels added to the opponent's error: still clips are not everything
 MOVING = 0.02  # of the diagonal
 SCALE_WEIGHT = 0.02
 SHORTEST = 8  # frames of history
@@ -38,8 +38,8 @@ class MeanStage:
         code = self._system.history(history)
         moved = target(history, future)
         error = (code.mean - moved).norm(dim=-1)
-        trivial = (_trivial(history, len(moved[0])) - moved).norm(dim=-1)
-        ratio = _relative(error, trivial, future.visible, moving(moved, future.visible, batch.size))
+        usual = (trivial(history, len(moved[0])) - moved).norm(dim=-1)
+        ratio = _relative(error, usual, future.visible, moving(moved, future.visible, batch.size))
         residual = self._system.codec.encode(moved - code.mean.detach())
         likelihood = _student(residual, code.log_scale, seen_share(future, self._system))
         loss = ratio + SCALE_WEIGHT * likelihood
@@ -55,8 +55,8 @@ class MeanStage:
                 horizon = min(frames, len(moved[0]))
                 seen = future.visible[:, :horizon]
                 error = (self._system.history(history).mean - moved).norm(dim=-1)
-                trivial = (_trivial(history, len(moved[0])) - moved).norm(dim=-1)
-                ours, theirs = (_average(e[:, :horizon], seen) for e in (error, trivial))
+                usual = (trivial(history, len(moved[0])) - moved).norm(dim=-1)
+                ours, theirs = (average(e[:, :horizon], seen) for e in (error, usual))
                 scores.setdefault(name, []).append(ours / (theirs + 0.1))
                 scores.setdefault(f"{name} px", []).append(ours)
                 scores.setdefault(f"damped_4_0.8 {name} px", []).append(theirs)
@@ -119,7 +119,8 @@ def moving(
     return ((moved.norm(dim=-1) > MOVING * reference.norm()) & visible).any(1, keepdim=True)
 
 
-def _trivial(history: FieldBatch, frames: int) -> Float[Tensor, "b t h w 2"]:
+def trivial(history: FieldBatch, frames: int) -> Float[Tensor, "b t h w 2"]:
+    """The opponent's forecast, as displacements from the last frame in reference pixels."""
     moved = coords.displacement_to_reference(history.xy - history.xy[:, -1:], history.size)
     position, velocity = fit_line(moved.flatten(2, 3), history.visible.flatten(2), OPPONENT[0])
     travel = damped_time(frames, [OPPONENT]).to(moved)[0, None, :, None, None]
@@ -127,19 +128,28 @@ def _trivial(history: FieldBatch, frames: int) -> Float[Tensor, "b t h w 2"]:
     return path.unflatten(2, history.xy.shape[2:4])
 
 
-def _relative(error: Tensor, trivial: Tensor, visible: Tensor, moves: Tensor) -> Float[Tensor, ""]:
+def worth(usual: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+    """What a pixel of error counts in each clip: half by the clip's own trivial error, half alike.
+
+    Users see ratios in their own clip; the sum over many clips is what the wild ones make it.
+    """
+    return 0.5 / (usual + FLOOR) + 0.5 / (usual.mean() + FLOOR)
+
+
+def _relative(error: Tensor, usual: Tensor, visible: Tensor, moves: Tensor) -> Float[Tensor, ""]:
     """Mean over clips, horizons, and all and moving points, of error over the trivial error."""
     terms = []
     for horizon in (SHORT, error.shape[1]):
         for weight in (visible[:, :horizon], visible[:, :horizon] & moves):
-            ours = _average(error[:, :horizon], weight)
-            terms.append((ours / (_average(trivial[:, :horizon], weight) + FLOOR)).mean())
+            ours = average(error[:, :horizon], weight)
+            terms.append((ours * worth(average(usual[:, :horizon], weight))).mean())
     return torch.stack(terms).mean()
 
 
-def _average(
+def average(
     error: Float[Tensor, "b t h w"], weight: Bool[Tensor, "b t h w"]
 ) -> Float[Tensor, " b"]:
+    """Weighted mean of each clip; 0 where nothing counts."""
     weights = weight.flatten(1).float()
     return (error.flatten(1) * weights).sum(1) / weights.sum(1).clamp(min=1)
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kinecast.core import coords
 from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.pool import WorldPool
 from kinecast.train.small_mean import shortened, target
@@ -30,15 +31,16 @@ class VisibilityStage:
         return loss, {}
 
     def validate(self) -> dict[str, float]:
-        """Error rate on the mean forecast, beside "as in the last frame"."""
+        """Error rate inside the frame on the mean forecast, beside "as in the last frame"."""
         wrong: dict[str, list[Tensor]] = {"model": [], "as last seen": []}
         for batch in self._held_out:
             history, future = batch.fields()
             code = self._system.history(history)
             logits = self._system.visibility_logits(code.mean, self._system.around(code, history))
-            same = history.visible[:, -1:].expand_as(future.visible)
-            for name, guess in (("model", logits > 0), ("as last seen", same)):
-                wrong[name].append((guess != future.visible).float().mean())
+            moved = coords.displacement_from_reference(code.mean, history.size)
+            within = (history.xy[:, -1:] + moved).abs().amax(-1) <= 1
+            for name, guess in (("model", logits > 0), ("as last seen", history.visible[:, -1:])):
+                wrong[name].append(((guess & within) != future.visible).float().mean())
         return {name: torch.stack(values).mean().item() for name, values in wrong.items()}
 
     def finish(self) -> None:

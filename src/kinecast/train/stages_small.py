@@ -1,10 +1,11 @@
-"""Recipe `trajloom-small`: our own TrajLoom, from worlds to a checkpoint, in five stages.
+"""Recipe `trajloom-small`: our own TrajLoom, from worlds to a checkpoint, in six stages.
 
     codec       the linear codec, in closed form from the first chunk of clips; with
                 model.codec_depth and codec.steps, then the transformers that correct it
     mean        history encoder: mean future and its scale; then the spread of the source noise
     flow        the generator, around the frozen mean
     onpolicy    the generator on states of its own rollouts
+    variety     generator, scale and source, so that one future of eight is close
     visibility  the visibility head
 
 A size is one of `systems.trajloom.config.SIZES`.
@@ -25,10 +26,11 @@ from kinecast.systems.trajloom.config import TrajLoomConfig
 from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.card import card
 from kinecast.train.pool import WorldPool
-from kinecast.train.recipe import Data, Optim, Recipe
+from kinecast.train.recipe import Augment, Data, Optim, Recipe
 from kinecast.train.small_codec import CodecStage, ResidualCodecStage
 from kinecast.train.small_flow import FlowStage, OnPolicyStage
 from kinecast.train.small_mean import MeanStage
+from kinecast.train.small_variety import VarietyStage
 from kinecast.train.small_visibility import VisibilityStage
 from kinecast.train.stage import Stage
 
@@ -45,18 +47,27 @@ def recipe(size: str) -> Recipe:
             "mean": Optim(60, 8, 2e-3, betas=BETAS, weight_decay=0.01),
             "flow": Optim(60, 8, 1e-3, betas=BETAS, weight_decay=0.01),
             "onpolicy": Optim(4, 8, 1e-4, betas=BETAS),
+            "variety": Optim(4, 8, 1e-4, betas=BETAS),
             "visibility": Optim(20, 8, 2e-3, betas=BETAS),
         }
         data = Data(clips=64, chunk=64, validation=8)
         return Recipe("trajloom-small", size, CONFIGS[size], stages, data)
     stages = {
         "codec": Optim(0, 32, 1e-3, betas=BETAS, weight_decay=0.01),
-        "mean": Optim(2600, 32, 2e-3, betas=BETAS, weight_decay=0.01),
-        "flow": Optim(2800, 32, 1e-3, betas=BETAS, weight_decay=0.01, validate_every=1200),
-        "onpolicy": Optim(100, 32, 1e-4, betas=BETAS),
-        "visibility": Optim(240, 32, 2e-3, betas=BETAS),
+        "mean": Optim(2800, 32, 2e-3, betas=BETAS, weight_decay=0.01, validate_every=700),
+        "flow": Optim(1000, 32, 1e-3, betas=BETAS, weight_decay=0.01),
+        "onpolicy": Optim(60, 32, 1e-4, betas=BETAS),
+        "variety": Optim(800, 16, 1e-3, betas=BETAS, ema=0.99, validate_every=200),
+        "visibility": Optim(400, 32, 2e-3, betas=BETAS),
     }
-    data = Data(sizes=FRAMES, clips=32_000, chunk=1_000, reuse=8, validation=128)
+    data = Data(
+        sizes=FRAMES,
+        clips=12_000,
+        chunk=1_000,
+        reuse=8,
+        validation=128,
+        augment=Augment(exact=0.3),
+    )
     return Recipe("trajloom-small", size, CONFIGS[size], stages, data)
 
 
@@ -88,6 +99,9 @@ class SmallPlan:
             "mean": system.history,
             "flow": system.generator,
             "onpolicy": system.generator,
+            "variety": nn.ModuleList(
+                [system.generator, system.history.log_scale, system.source_noise]
+            ),
             "visibility": system.visibility,
         }
         system.requires_grad_(False)
@@ -97,6 +111,7 @@ class SmallPlan:
             "mean": MeanStage,
             "flow": FlowStage,
             "onpolicy": OnPolicyStage,
+            "variety": VarietyStage,
             "visibility": VisibilityStage,
         }
         return stages[name](system, self.pool, self.device)

@@ -51,9 +51,14 @@ def test_each_stage_trains_its_own_part_only(plan: SmallPlan):
         plan.stage(name)
         trained = {n.split(".")[0] for n, p in plan.system.named_parameters() if p.requires_grad}
         assert trained == {part}
+    plan.stage("variety")
+    trained = {n for n, p in plan.system.named_parameters() if p.requires_grad}
+    heads = {"history.log_scale.weight", "history.log_scale.bias"}
+    assert {n for n in trained if n.startswith("history")} == heads
+    assert {n.split(".")[0] for n in trained - heads} == {"generator", "source_noise"}
 
 
-@pytest.mark.parametrize("name", ["mean", "flow", "onpolicy", "visibility"])
+@pytest.mark.parametrize("name", ["mean", "flow", "onpolicy", "variety", "visibility"])
 def test_a_stage_lowers_its_loss_on_one_batch(plan: SmallPlan, name: str):
     stage = plan.stage(name)
     batch = plan.pool.batch(0, 8, 1)
@@ -73,7 +78,7 @@ def test_a_stage_lowers_its_loss_on_one_batch(plan: SmallPlan, name: str):
 
 def test_the_same_draws_give_the_same_loss(plan: SmallPlan):
     batch = plan.pool.batch(0, 8, 1)
-    for name in ("mean", "flow", "onpolicy", "visibility"):
+    for name in ("mean", "flow", "onpolicy", "variety", "visibility"):
         stage = plan.stage(name)
         first, second = (stage.loss(batch, rng.generator(7))[0].item() for _ in range(2))
         assert first == second
@@ -107,7 +112,7 @@ def test_a_whole_run_exports_a_model_that_forecasts(brief: Recipe, tmp_path: Pat
 
 def test_the_bundled_recipe_is_the_small_one():
     small = recipe("small")
-    assert list(small.stages) == ["codec", "mean", "flow", "onpolicy", "visibility"]
+    assert list(small.stages) == ["codec", "mean", "flow", "onpolicy", "variety", "visibility"]
     assert small.data == replace(
         Data(),
         **{
@@ -118,6 +123,7 @@ def test_the_bundled_recipe_is_the_small_one():
                 "chunk",
                 "reuse",
                 "validation",
+                "augment",
             )
         },
     )

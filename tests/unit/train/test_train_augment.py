@@ -53,6 +53,17 @@ def test_only_the_history_has_errors():
     assert 0.1 < error < 40
 
 
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 10, 50), (1.0, 60, 60)])
+def test_a_share_of_the_histories_stays_exact(share, low, high):
+    xy, visible = (part.repeat_interleave(20, 0) for part in clips(0))
+    how = Augment(margin=4, warp=0, flip=0, exact=share)
+    batch = as_tracked(xy, visible, 0, WINDOW, how, rng.generator(1))
+    seen = batch.noisy_visible
+    same = ((batch.noisy_xy == batch.xy[:, :6]).all(-1) | ~seen).flatten(1).all(1)
+    whole = (seen == batch.visible[:, :6]).flatten(1).all(1)
+    assert low <= (same & whole).sum() <= high
+
+
 def test_batches_join_in_order():
     parts = [as_tracked(*clips(a), a, WINDOW, Augment(margin=4), rng.generator(a)) for a in (0, 5)]
     both = joined(parts)

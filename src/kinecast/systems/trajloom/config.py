@@ -20,8 +20,6 @@ class TrajLoomConfig:
         history_depth, flow_depth: blocks of the history encoder and of the flow.
         visibility_width: hidden units of the visibility head.
         codec_depth: blocks that correct the linear codec, on either side; 0: it stays linear.
-        spread: factor on how far samples stray from the mean. Training doesn't see it; below 1 it
-            trades variety for accuracy, as a temperature does.
     """
 
     frames: int = 81
@@ -33,7 +31,6 @@ class TrajLoomConfig:
     flow_depth: int = 6
     visibility_width: int = 128
     codec_depth: int = 0
-    spread: float = 1.0
 
     @property
     def codec(self) -> CodecConfig:
@@ -75,7 +72,7 @@ class TrajLoomConfig:
 
 SIZES = {
     "tiny": TrajLoomConfig(channels=32, width=64, heads=1, history_depth=2, flow_depth=2),
-    "small": TrajLoomConfig(spread=0.2),
+    "small": TrajLoomConfig(),
     "base": TrajLoomConfig(
         width=512, heads=8, history_depth=8, flow_depth=12, patch=1, channels=40
     ),

@@ -140,8 +140,12 @@ class HistoryEncoder(nn.Module):
             tokens=tokens,
             positions=positions,
             mean=to_cells(mean.unflatten(1, (n, cells)), h, w, patch),
-            log_scale=self.log_scale(tokens).float().clamp(-6.0, 4.0),
+            log_scale=self.scale(tokens),
         )
+
+    def scale(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n c"]:
+        """Logarithm of the scale of each latent channel around the mean."""
+        return self.log_scale(tokens).float().clamp(-6.0, 4.0)
 
     def _mean(
         self,

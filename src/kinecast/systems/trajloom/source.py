@@ -13,19 +13,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 MODES = 4  # cosine modes along each axis
+TINY = 1e-8  # a variance below which the square root has no slope worth having
 
 
 class SmoothSource(nn.Module):
     """White noise -> noise with the spatial correlation of the training residuals, per channel."""
 
-    mode_std: Tensor
-    rest_std: Tensor
     tokens: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mode_std", torch.ones(MODES**2, channels))
-        self.register_buffer("rest_std", torch.ones(channels))
+        self.mode_std = nn.Parameter(torch.ones(MODES**2, channels))
+        self.rest_std = nn.Parameter(torch.ones(channels))
         self.register_buffer("tokens", torch.ones(()))  # n of the grid it was fitted on
 
     def forward(
@@ -37,12 +36,13 @@ class SmoothSource(nn.Module):
         fitted = self.mode_std.unflatten(0, (MODES, MODES))[:rows, :columns].flatten(0, 1)
         # A motion that is shared adds up over tokens: its power in a mode grows with their number.
         shared = (fitted**2 - self.rest_std**2) * (len(modes[0]) / self.tokens)
-        std = (self.rest_std**2 + shared).clamp(min=0).sqrt()
+        std = (self.rest_std**2 + shared).clamp(min=TINY).sqrt()
         power = torch.einsum("mn,bnc->bmc", modes, noise)
         return noise * self.rest_std + torch.einsum(
             "mn,bmc->bnc", modes, power * (std - self.rest_std)
         )
 
+    @torch.no_grad()
     def fit(self, residuals: Float[Tensor, "b n c"], grid: tuple[int, int]) -> None:
         """Take the spread of `residuals` in each mode and around them."""
         modes = cosine_modes(*grid).to(residuals)

@@ -28,6 +28,8 @@ from kinecast.systems.trajloom.patches import to_cells, token_grid
 from kinecast.systems.trajloom.residual_codec import ResidualCodec
 from kinecast.systems.trajloom.source import SmoothSource
 
+STAYS = 2.0  # logit of a point's visibility in the last frame, before the network has a say
+
 
 class TrajLoom(nn.Module):
     """See the module; the contract is `systems.base.System`."""
@@ -54,7 +56,6 @@ class TrajLoom(nn.Module):
             UserError: a field is unknown or missing.
         """
         known = asdict(TrajLoomConfig())
-        config = {"codec_depth": 0, **config}  # the first checkpoints don't name it
         if config.keys() != known.keys():
             raise UserError(
                 f"expected the fields {', '.join(known)} in a trajloom configuration, "
@@ -71,6 +72,7 @@ class TrajLoom(nn.Module):
         h, w = history.xy.shape[2:4]
         return {
             "last": history.xy[:, -1:],
+            "seen": history.visible[:, -1:],
             "size": history.size,
             "cells": (h, w),
             "grid": token_grid(h, w, self.config.patch),
@@ -109,24 +111,28 @@ class TrajLoom(nn.Module):
     def decode(
         self, z: Float[Tensor, "b 1 n c"], cond: Cond
     ) -> tuple[Float[Tensor, "b t h w 2"], Float[Tensor, "b t h w"]]:
-        """Positions, and visibility logits from the tokens and the decoded motion.
-
-        The residual is drawn in by `config.spread`: at 1 this inverts `encode`, up to the codec.
-        """
-        rows, columns = cond["cells"]
-        residual = z[:, 0] * cond["scale"] * self.config.spread
-        moved = cond["mean"] + self.codec.decode(residual, rows, columns)
+        """Positions, and visibility logits from the tokens and the decoded motion."""
+        moved = self.displacement(z, cond)
         xy = cond["last"] + coords.displacement_from_reference(moved, cond["size"])
         return xy, self.visibility_logits(moved, cond)
+
+    def displacement(self, z: Float[Tensor, "b 1 n c"], cond: Cond) -> Float[Tensor, "b t h w 2"]:
+        """Motion from the last observed position, reference pixels."""
+        moved: Tensor = cond["mean"] + self.codec.decode(z[:, 0] * cond["scale"], *cond["cells"])
+        return moved
 
     def visibility_logits(
         self, moved: Float[Tensor, "b t h w 2"], cond: Cond
     ) -> Float[Tensor, "b t h w"]:
-        """Logits for a future given as displacements in reference pixels."""
+        """Logits for a future given as displacements in reference pixels.
+
+        The network says how they differ from a point that stays as it was last seen.
+        """
         latent = self.codec.encode(moved)
         latent = latent.sign() * latent.abs().log1p()
         tokens = cond["tokens"].expand(len(latent), -1, -1)
         logits = self.visibility(torch.cat([tokens, latent], dim=-1)).float()
         logits = logits.unflatten(-1, (self.config.patch**2, self.config.frames, 1))
         rows, columns = cond["cells"]
-        return to_cells(logits, rows, columns, self.config.patch)[..., 0]
+        same = torch.where(cond["seen"], STAYS, -STAYS)
+        return same + to_cells(logits, rows, columns, self.config.patch)[..., 0]
