@@ -2,23 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from tyro.conf import Positional
 
+from kinecast.cli.checks import check_cases
 from kinecast.cli.progress import say
 from kinecast.core.errors import UserError
 from kinecast.forecast.models import find
 from kinecast.released import conversion, hub
-from kinecast.released.case import ABOUT, Case
-from kinecast.released.check import Deviation, check
+from kinecast.released.check import check
 from kinecast.released.files import Weights
+from kinecast.released.metric_check import is_metric
 from kinecast.released.published import DEFAULT_REVISION, PUBLICATIONS, Model, published
-
-BEYOND, UNREADABLE = 1, 2  # exit statuses of --check
 
 
 def import_weights(
@@ -61,7 +59,7 @@ def import_weights(
         json_: print one JSON object.
     """
     if check_:
-        return _check(check_, json_)
+        return check_cases(check_, check, is_metric, "metrics", json_)
     if out is None:
         raise UserError("expected --out DIR, the folder to write, or --check CASE, got neither")
     if export is not None:
@@ -116,61 +114,3 @@ def _repository(system: str, given: str | None) -> str:
             "their code's page leads to it"
         )
     return repository
-
-
-def _check(places: Sequence[Path], json_: bool) -> int:
-    reports: list[dict[str, Any]] = []
-    status = 0
-    for folder in _cases(places):
-        report: dict[str, Any] = {"case": str(folder)}
-        try:
-            case = Case.read(folder)
-            found = check(case)
-        except UserError as error:
-            report["error"] = str(error)
-            status = UNREADABLE
-            say(f"kinecast: {error}")
-        else:
-            report |= {"system": case.system, "kind": case.kind}
-            report["outputs"] = [{**asdict(d), "within": d.within} for d in found]
-            if not all(d.within for d in found):
-                status = max(status, BEYOND)
-            if not json_:
-                _print(folder, case, found)
-        reports.append(report)
-    if json_:
-        print(json.dumps({"cases": reports}))
-    return status
-
-
-def _cases(places: Sequence[Path]) -> list[Path]:
-    """Folders of cases; of a folder of such, those that are networks' (metrics have their own)."""
-    folders: list[Path] = []
-    for place in places:
-        if not place.is_dir() or (place / ABOUT).is_file():
-            folders.append(place)
-            continue
-        below = sorted(path.parent for path in place.rglob(ABOUT))
-        networks = [folder for folder in below if not _is_metrics(folder)]
-        if not networks:
-            raise UserError(f"expected recorded cases (folders with {ABOUT}) in {place}, got none")
-        if len(below) > len(networks):
-            say(f"note: {len(below) - len(networks)} cases of metrics in {place} are passed over")
-        folders += networks
-    return folders
-
-
-def _is_metrics(folder: Path) -> bool:
-    try:
-        return Case.read(folder).kind == "metrics"
-    except UserError:  # told where the case is checked
-        return False
-
-
-def _print(folder: Path, case: Case, found: Sequence[Deviation]) -> None:
-    print(f"{folder} ({case.system}, {case.kind})")
-    width = max((len(d.output) for d in found), default=0)
-    for d in found:
-        verdict = "ok" if d.within else f"BEYOND TOLERANCE {d.remark}".rstrip()
-        off = f"{d.value:9.3g}  tolerance {d.limit:g} {d.measure:<10}"
-        print(f"  {d.output:<{width}}  {off}  {verdict}")

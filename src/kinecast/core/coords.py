@@ -18,7 +18,7 @@ from kinecast.core.errors import UserError
 
 Size = tuple[int, int]
 REFERENCE_SIZE: Size = (832, 480)  # the published frame
-Points = TypeVar("Points", NDArray[np.float32], Tensor)
+Points = TypeVar("Points", NDArray[np.float32], NDArray[np.float64], Tensor)
 
 
 def check_size(size: Size) -> Size:

@@ -1,4 +1,7 @@
-"""How exactly an autoencoder gives a field of points back."""
+"""VEPE: how exactly an autoencoder gives points back.
+
+Source: TrajLoom (arXiv 2603.22606), section 4, and its evaluation code.
+"""
 
 from collections.abc import Iterable
 
@@ -12,15 +15,13 @@ def vepe(pairs: Iterable[tuple[Tracks, Tracks]]) -> float:
     """Mean distance in pixels (VEPE) over the visible points of (reconstruction, truth) pairs.
 
     A micro-average: the sum of distances over all clips, divided by their number; points whose
-    reconstruction is not finite do not count.
-
-    Source: TrajLoom (arXiv 2603.22606), section 4.
+    reconstruction is not finite do not count. Stillness wins nothing, unless the truth is still.
 
     Returns:
-        Pixels; NaN where nothing is visible.
+        Pixels.
 
     Raises:
-        UserError: a pair disagrees in frames, points or frame size.
+        UserError: a pair disagrees in frames, points or frame size, or nothing is visible.
     """
     total, count = 0.0, 0
     for reconstruction, truth in pairs:
@@ -34,4 +35,6 @@ def vepe(pairs: Iterable[tuple[Tracks, Tracks]]) -> float:
         valid = truth.visible & np.isfinite(distance)
         total += float(distance[valid].sum(dtype=np.float64))
         count += int(valid.sum())
-    return total / count if count else float("nan")
+    if not count:
+        raise UserError("expected points that are visible in a truth, got none; nothing is scored")
+    return total / count

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from kinecast.core.errors import UserError
+from kinecast.metrics.diversity import deviation, pairwise_distance
+from kinecast.metrics.lost import filled
+from kinecast.metrics.poke_epe import poke_epe
+from kinecast.metrics.sample_mse import sample_errors
 from kinecast.released.case import Case
-from kinecast.systems.zipmo import protocol
 from kinecast.systems.zipmo.dense import strided_sets
 from kinecast.systems.zipmo.positions import centres, plane
 from kinecast.systems.zipmo.rope import (
@@ -59,11 +62,11 @@ def _some(case: Case, match: re.Match[str]) -> Tensor:
     """Metrics of the first k samples that n pokes steered."""
     forecast, what = case.inputs["pred"][: int(match["k"])], match["what"]
     if what == "EPE":
-        value = protocol.endpoint_error(forecast, case.inputs["gt"], int(match["n"]))
+        value = poke_epe(forecast, case.inputs["gt"], int(match["n"]))
     elif what == "std_diversity":
-        value = protocol.deviation(forecast)
+        value = deviation(forecast)
     elif what == "diversity_pairwise":
-        value = protocol.pairwise_distance(forecast)
+        value = pairwise_distance(forecast)
     else:
         return _error(forecast, case, what)
     return value[None]
@@ -71,7 +74,7 @@ def _some(case: Case, match: re.Match[str]) -> Tensor:
 
 def _error(forecast: Tensor, case: Case, what: str, *, relative: bool = False) -> Tensor:
     power = 1 if what.endswith("L1") else 2
-    e = protocol.errors(forecast, case.inputs["gt"], power=power, relative=relative)
+    e = sample_errors(forecast, case.inputs["gt"], power=power, relative=relative)
     values = {"MeanT": e.mean_track, "Mean": e.mean, "Min": e.best.error}
     if "Idx" in what:
         return torch.tensor([e.best.sample])
@@ -118,7 +121,7 @@ FUNCTIONS: dict[str, Find] = {
     rf"interp_down_{ERRORS}": _resampled_metric,
     rf"full_k(?P<k>\d+)_(?P<n>\d+)pokes_{ERRORS}": _some,
     r"full_k(?P<k>\d+)_(?P<n>\d+)pokes_(?P<what>EPE|std_diversity|diversity_pairwise)": _some,
-    r"inpainted": lambda case, _: protocol.filled(case.inputs["pred_nan"], case.inputs["gt"]),
+    r"inpainted": lambda case, _: filled(case.inputs["pred_nan"], case.inputs["gt"]),
     r"axial_pos_(\d+)x(\d+)": lambda _, match: plane(int(match[1]), int(match[2])),
     r"centers_(\d+)": lambda _, match: centres(int(match[1])),
     r"rope(?P<theta>40|10)_(?P<axis>yx|t)_freqs": _frequencies,

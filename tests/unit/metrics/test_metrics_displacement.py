@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kinecast.core.errors import UserError
 from kinecast.core.forecast import Forecast
@@ -129,3 +131,26 @@ def test_wrong_input_says_what_is_wrong():
     hole = tracks(np.full((2, 1, 2), np.nan), np.zeros((2, 1), bool))
     with pytest.raises(UserError, match="finite forecast positions"):
         evaluate([hole], truth)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 999))
+def test_order_of_points_and_hidden_points_do_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    visible = rng.random((5, 6)) < 0.7
+    visible[0, 0] = visible[-1, 0] = True
+    xy = rng.uniform(0, 40, (4, 5, 6, 2))
+    expected = flat(evaluate([tracks(x) for x in xy[1:]], tracks(xy[0], visible)))
+    order = rng.permutation(6)
+    truth = tracks(xy[0][:, order], visible[:, order])
+    mixed = evaluate([tracks(x[:, order]) for x in xy[1:]], truth)
+    assert flat(mixed) == pytest.approx(expected, nan_ok=True)
+    more = np.concatenate([xy, rng.uniform(0, 40, (4, 5, 1, 2))], axis=2)
+    shown = np.concatenate([np.ones((5, 6), bool), np.zeros((5, 1), bool)], axis=1)
+    unseen = np.concatenate([visible, np.zeros((5, 1), bool)], axis=1)
+    longer = evaluate([tracks(x, shown) for x in more[1:]], tracks(more[0], unseen))
+    assert flat(longer) == pytest.approx(expected, nan_ok=True)
+
+
+def flat(scores):
+    return [*scores.pop("moving").values(), *scores.values()]

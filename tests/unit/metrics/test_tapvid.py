@@ -71,6 +71,19 @@ def test_only_the_chosen_points_count():
     assert score(spoilt, truth, ~good)["average_pts_within_thresh"] < 0.5
 
 
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 99))
+def test_the_order_of_points_does_not_matter(seed):
+    truth, order = _tracks(seed), np.random.default_rng(seed).permutation(9)
+    found = _moved(truth, (1.5, -0.5), _tracks(seed + 1).visible)
+
+    def mixed(tracks):
+        xy, visible = tracks.xy[:, order], tracks.visible[:, order]
+        return Tracks(xy=xy, visible=visible, size=SIZE, query_frame=tracks.query_frame)
+
+    assert score(mixed(found), mixed(truth)) == pytest.approx(score(found, truth))
+
+
 def test_other_points_are_refused():
     with pytest.raises(UserError, match="the same points"):
         score(_tracks(N=8), _tracks(N=9))
