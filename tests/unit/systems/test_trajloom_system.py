@@ -189,6 +189,17 @@ def test_visibility_starts_from_what_was_last_seen(tiny):
     assert torch.equal(logits > 0, history.visible[:, -1:].expand_as(logits))
 
 
+def test_without_a_mean_the_flow_works_around_rest():
+    with torch.random.fork_rng():
+        system = TrajLoom(replace(SIZES["tiny"], mean=False))
+    cond = system.condition(_history(12, batch=1))
+    assert cond["mean"].shape[1:] == (81, 5, 7, 2)
+    assert not cond["mean"].any()
+    assert not any(name.startswith("history.mixture") for name in system.state_dict())
+    xy, _ = system.decode(torch.zeros(1, *system.latent_shape(cond)), cond)
+    torch.testing.assert_close(xy, cond["last"].expand_as(xy))
+
+
 def test_presets_and_configurations_are_checked():
     assert TrajLoom.from_config(asdict(SIZES["tiny"])).config == SIZES["tiny"]
     with pytest.raises(UserError, match="expected size tiny, small, base, got 'huge'"):

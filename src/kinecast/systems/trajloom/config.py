@@ -19,6 +19,7 @@ class TrajLoomConfig:
         width, heads: of both transformers.
         history_depth, flow_depth: blocks of the history encoder and of the flow.
         visibility_width: hidden units of the visibility head.
+        mean: whether the flow works around a learned mean; without one, around rest.
         codec_depth: blocks that correct the linear codec, on either side; 0: it stays linear.
     """
 
@@ -30,6 +31,7 @@ class TrajLoomConfig:
     history_depth: int = 4
     flow_depth: int = 6
     visibility_width: int = 128
+    mean: bool = True
     codec_depth: int = 0
 
     @property
@@ -42,7 +44,9 @@ class TrajLoomConfig:
     @property
     def history(self) -> HistoryConfig:
         """Of the history encoder."""
-        return HistoryConfig(self.frames, self.patch, self.width, self.history_depth, self.heads)
+        return HistoryConfig(
+            self.frames, self.patch, self.width, self.history_depth, self.heads, self.mean
+        )
 
     @property
     def generator(self) -> GeneratorConfig:

@@ -35,6 +35,7 @@ class HistoryConfig:
         frames: window length of history and of forecast.
         patch: cells on a side of a token.
         width, depth, heads: of the transformer over tokens.
+        mean: whether there is one; without, the mean future is rest.
         knots: times at which the mixture is decided; it is linear between them.
         waves: terms of the smooth residual.
     """
@@ -44,6 +45,7 @@ class HistoryConfig:
     width: int
     depth: int
     heads: int
+    mean: bool = True
     knots: int = 7
     waves: int = 12
 
@@ -87,12 +89,10 @@ class HistoryEncoder(nn.Module):
             gated_block(config.width, config.heads) for _ in range(config.depth)
         )
         self.norm = RMSNorm(config.width, learned=True)
-        self.mixture = nn.Linear(config.width, cells * config.knots * experts)
-        self.residual = nn.Linear(config.width, cells * config.waves * 2)
-        self.log_scale = nn.Linear(config.width, latent_channels)
-        for head in (self.mixture, self.residual, self.log_scale):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        if config.mean:
+            self.mixture = _zero_linear(config.width, cells * config.knots * experts)
+            self.residual = _zero_linear(config.width, cells * config.waves * 2)
+        self.log_scale = _zero_linear(config.width, latent_channels)
         self.register_buffer("reach", _mixture_reach(config), persistent=False)
         self.register_buffer("hold", _knot_weights(config).T, persistent=False)
         self.register_buffer("wave", _waves(config), persistent=False)
@@ -134,8 +134,9 @@ class HistoryEncoder(nn.Module):
             tokens = block(tokens)
         tokens = self.norm(tokens)
 
-        scale = speed + 0.1 * clip_speed
-        mean = self._mean(tokens, position, velocity, scale)
+        mean = moved.new_zeros(len(moved), n * cells, self.config.frames, 2)
+        if self.config.mean:
+            mean = self._mean(tokens, position, velocity, speed + 0.1 * clip_speed)
         return HistoryCode(
             tokens=tokens,
             positions=positions,
@@ -173,6 +174,13 @@ class HistoryEncoder(nn.Module):
         place = coords.displacement_to_reference(place, size) / 256.0  # about +-1.6, isotropic
         angle = place[..., None] * (math.pi * 2.0 ** torch.arange(-1, FREQUENCIES - 1)).to(place)
         return torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(2)
+
+
+def _zero_linear(width: int, out: int) -> nn.Linear:
+    linear = nn.Linear(width, out)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 def _symlog(x: Tensor) -> Tensor:
