@@ -189,6 +189,20 @@ def test_visibility_starts_from_what_was_last_seen(tiny):
     assert torch.equal(logits > 0, history.visible[:, -1:].expand_as(logits))
 
 
+@pytest.mark.parametrize("mode", ["constant", "replicate"])
+def test_missing_frames_may_be_left_out_or_filled_with_anything(tiny, mode):
+    history = _history(7)
+    before = (0, 0, 0, 0, 0, 0, 5, 0)
+    xy = history.xy[:, :1].expand(-1, 5, -1, -1, -1) if mode == "replicate" else 9.0
+    filled = torch.nn.functional.pad(history.xy, before)
+    filled[:, :5] = xy
+    seen = torch.nn.functional.pad(history.visible, before[2:])
+    short = tiny.condition(history)
+    padded = tiny.condition(FieldBatch(filled, seen, SIZE))
+    torch.testing.assert_close(padded["mean"], short["mean"])
+    torch.testing.assert_close(padded["tokens"], short["tokens"])
+
+
 def test_without_a_mean_the_flow_works_around_rest():
     with torch.random.fork_rng():
         system = TrajLoom(replace(SIZES["tiny"], mean=False))

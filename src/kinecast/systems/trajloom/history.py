@@ -107,6 +107,8 @@ class HistoryEncoder(nn.Module):
         missing = self.config.frames - xy.shape[1]
         moved = F.pad(moved, (0, 0) * 3 + (missing, 0))
         visible = F.pad(visible, (0, 0) * 2 + (missing, 0))
+        present = visible.flatten(2).any(-1)[..., None, None, None]
+        moved = moved * present  # whatever a missing frame was filled with
         points = torch.cat([moved, visible[..., None].to(moved.dtype)], dim=-1)
         points = to_tokens(points, patch)  # (b, n, cells, T, 3)
         n, cells = points.shape[1:3]
