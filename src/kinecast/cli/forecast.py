@@ -30,6 +30,7 @@ from kinecast.data.trackers.base import Tracker
 from kinecast.forecast.conditions import check_guidance, check_kinds, takes, window_of
 from kinecast.forecast.forecaster import Forecaster
 from kinecast.forecast.load import load
+from kinecast.forecast.prepare import Precision
 from kinecast.forecast.score import score as score_forecast
 from kinecast.io.forecast_file import save_forecast
 from kinecast.io.resized import resized
@@ -60,6 +61,7 @@ def forecast(
     text_encoder: Path | None = None,
     tracker: str = "flow",
     device: str = "auto",
+    precision: Precision = "fp32",
     score: bool = False,
     json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -91,6 +93,7 @@ def forecast(
         text_encoder: weights of the encoder that it reads texts through, if any.
         tracker: what follows the points through the video.
         device: auto, cuda, cuda:N, mps or cpu.
+        precision: of the large matrix products; coordinates are never rounded to half precision.
         score: compare with what happened after --at, beside trivial forecasts.
         json_: print one JSON object.
     """
@@ -101,7 +104,13 @@ def forecast(
     with stages("open"):
         source = open_video(video)
         follow = get_tracker(tracker)
-        forecaster = load(model, device, image_encoder=image_encoder, text_encoder=text_encoder)
+        forecaster = load(
+            model,
+            device,
+            precision=precision,
+            image_encoder=image_encoder,
+            text_encoder=text_encoder,
+        )
         needs = forecaster.system.needs
         from_history = needs.condition == "history"
         if from_history and needs.frame is not None and source.size != needs.frame:

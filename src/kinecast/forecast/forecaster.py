@@ -168,7 +168,8 @@ class Forecaster:
             return Drawn(xy[:, :horizon].cpu(), probability[:, :horizon].cpu(), source)
 
         if chunk is None:
-            chunk = plan_chunk(self._module, self.system.latent_shape(cond), len(indices))
+            latent = self.system.latent_shape(cond)
+            chunk = plan_chunk(self._module, latent, len(indices), needs.tokens)
         drawn = _joined(in_chunks(indices, chunk, draw), dim=0)
         drawing = {"seed": seed, "steps": steps, "solver": solver, **start.provenance}
         if guidance != 1.0:

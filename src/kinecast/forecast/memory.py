@@ -21,17 +21,19 @@ LIVE_COPIES = 6  # activations of a block's widest layer that are alive at once
 Result = TypeVar("Result")
 
 
-def plan_chunk(system: nn.Module, latent: tuple[int, ...], samples: int) -> int:
+def plan_chunk(system: nn.Module, latent: tuple[int, ...], samples: int, tokens: int = 0) -> int:
     """Samples of one batch, in [1, samples].
 
     Args:
         system: its widest layer and its device are what count.
         latent: shape of one sample's latent, channels last: one token each, at most.
         samples: how many are wanted in all.
+        tokens: of a sample at once, where they are more than those of its latent (`Needs.tokens`).
     """
     linear = (layer for layer in system.modules() if isinstance(layer, nn.Linear))
     width = max((layer.out_features for layer in linear), default=1)
-    per_sample = math.prod(latent[:-1]) * max(width, latent[-1]) * 4 * LIVE_COPIES
+    tokens = max(tokens, math.prod(latent[:-1]))
+    per_sample = tokens * max(width, latent[-1]) * 4 * LIVE_COPIES
     where = next((p.device for p in system.parameters()), torch.device("cpu"))
     budget = int(device.memory_bytes(where) * SHARE)
     if where.type == "cpu":

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
 from kinecast.nn.norm import RMSNorm
+from kinecast.nn.parts import parts_of
+
+SCORES = 1 << 22  # of queries with keys, held at once
 
 
 class KeyValue(NamedTuple):
@@ -20,7 +23,8 @@ class KeyValue(NamedTuple):
 
     def rows(self, start: int, stop: int) -> "KeyValue":
         """Of contexts [start, stop)."""
-        return KeyValue(*(None if part is None else part[start:stop] for part in self))
+        mask = None if self.mask is None else self.mask[start:stop]
+        return KeyValue(self.key[start:stop], self.value[start:stop], mask)
 
 
 class SelfAttention(nn.Module):
@@ -61,9 +65,22 @@ class CrossAttention(nn.Module):
     def project(
         self, context: Float[Tensor, "g s d"], mask: Bool[Tensor, "g s"] | None = None
     ) -> KeyValue:
-        """Keys and values of `context`; they depend on nothing else."""
+        """Keys and values of `context`; they depend on nothing else, and hold nothing else."""
+        parts = context.tensor_split(min(parts_of(context), len(context)))
+        if len(parts) == 1:
+            return KeyValue(*self._keys_and_values(context), mask)
+        shape = (len(context), self.heads, context.shape[1], context.shape[2] // self.heads)
+        key, value = (torch.empty(shape, dtype=self.key_value.weight.dtype) for _ in range(2))
+        start = 0
+        for part in parts:
+            stop = start + len(part)
+            key[start:stop], value[start:stop] = self._keys_and_values(part)
+            start = stop
+        return KeyValue(key, value, mask)
+
+    def _keys_and_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
         key, value = (split_heads(y, self.heads) for y in self.key_value(context).chunk(2, dim=-1))
-        return KeyValue(self.norm(key), value, mask)
+        return self.norm(key).contiguous(), value.contiguous()
 
     def forward(self, x: Float[Tensor, "m l d"], context: KeyValue) -> Float[Tensor, "m l d"]:
         """Attend; m is a multiple of g, and m/g neighbouring rows share one context, uncopied."""
@@ -95,9 +112,19 @@ def attend(
     key, value = context.key, context.value
     mask = None if context.mask is None else context.mask[:, None, None]
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and mask is None:
-        # the CPU's fused kernel is four times slower than two matrix products in bfloat16
-        out = (query * scale @ key.transpose(-1, -2)).softmax(-1) @ value
+        out = _by_products(query * scale, key, value)
     else:
         out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
     rows: Tensor = out.transpose(1, 2).flatten(2)
     return rows
+
+
+def _by_products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(q k') v by two matrix products, some queries at a time.
+
+    A CPU's fused kernel is two to four times slower in bfloat16.
+    """
+    batch, heads, _, _ = query.shape
+    most = max(1, SCORES // (batch * heads * key.shape[2]))
+    parts = query.split(most, dim=2)
+    return torch.cat([(part @ key.mT).softmax(-1) @ value for part in parts], dim=2)

@@ -1,7 +1,7 @@
 """A transformer block: a list of residual branches."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -11,8 +11,7 @@ from kinecast.nn.attention import SelfAttention
 from kinecast.nn.mlp import MLP
 from kinecast.nn.modulate import LearnedGate
 from kinecast.nn.norm import RMSNorm
-
-PART = 1536  # tokens: the widest of what is made of them is then some megabytes
+from kinecast.nn.parts import parts_of
 
 
 class Branch(nn.Module):
@@ -35,17 +34,20 @@ class Branch(nn.Module):
         **inputs: Any,
     ) -> Float[Tensor, "b *tokens d"]:
         """One residual step; `inputs` go to the operation."""
-        parts = _parts(x)
+        parts = parts_of(x)
         free: int | None = getattr(self.op, "free", None)
         if free is None or parts == 1:
             return self._step(x, cond, inputs)
-        steps, start, count = [], 0, x.shape[free]
+        out, start, count = x[:0], 0, x.shape[free]
         for part in x.tensor_split(min(parts, count), dim=free):
             stop = start + part.shape[free]
-            own = self.op.narrow(inputs, start, stop, count) if inputs else inputs
-            steps.append(self._step(part, cond, own))
+            own = cast(Any, self.op).narrow(inputs, start, stop, count) if inputs else inputs
+            step = self._step(part, cond, own)
+            if start == 0:
+                out = torch.empty(x.shape, dtype=step.dtype)
+            out.narrow(free, start, stop - start).copy_(step)
             start = stop
-        return torch.cat(steps, dim=free)
+        return out
 
     def _step(
         self, x: Float[Tensor, "b *tokens d"], cond: Tensor | None, inputs: Mapping[str, Any]
@@ -53,13 +55,6 @@ class Branch(nn.Module):
         y, gate = self.modulate(self.norm(x), cond)
         out: Tensor = self.op(y, **inputs)
         return x + out if gate is None else torch.addcmul(x, gate, out)
-
-
-def _parts(x: Float[Tensor, "b *tokens d"]) -> int:
-    """In how many parts x is worked on: one, but for many tokens on a CPU."""
-    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return 1
-    return -(-x[..., 0].numel() // PART)
 
 
 class Block(nn.ModuleDict):

@@ -9,6 +9,7 @@ class MLP(nn.Module):
     """Linear, GELU (erf), Linear; `hidden` units between."""
 
     free = 1  # see `block.Branch`
+    approximate = "none"  # of GELU
 
     def __init__(self, width: int, hidden: int, out: int | None = None) -> None:
         super().__init__()
@@ -18,5 +19,5 @@ class MLP(nn.Module):
     def forward(self, x: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows e"]:
         """Each token on its own."""
         rows = x.reshape(-1, x.shape[-1])  # of two dimensions: then a layer is one matrix product
-        out: Tensor = self.down(F.gelu(self.up(rows)))
+        out: Tensor = self.down(F.gelu(self.up(rows), approximate=self.approximate))
         return out.view(*x.shape[:-1], -1)

@@ -50,6 +50,8 @@ class Needs:
             system is then asked for points: `decode(z, cond, queries)`).
         short_history: whether it takes fewer history frames than `frames`.
         steps: of the Euler sampler, as published.
+        tokens: that a sample becomes on the way, where they are more than its latents: what is
+            planned with, to keep within the memory.
         frame: (W, H) that every image is resized to before all else, or None.
         views: how many images of one moment it takes.
         pokes: the least and the most pokes, or None where it takes none.
@@ -63,6 +65,7 @@ class Needs:
     grid: Grid | None = None
     short_history: bool = True
     steps: int = 10  # TrajLoom, section 3.3.4
+    tokens: int = 0
     frame: Size | None = None
     views: int = 1
     pokes: tuple[int, int] | None = None

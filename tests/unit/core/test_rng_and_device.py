@@ -1,5 +1,7 @@
 """Noise that depends on its keys alone, and devices by name."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -105,3 +107,13 @@ def test_memory_figures_are_plausible():
     block = np.ones(30_000_000)
     assert device.peak_memory_bytes() >= peak
     assert block.sum() > 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux forgets the peak")
+def test_the_peak_of_memory_can_be_forgotten():
+    where = torch.device("cpu")
+    large = torch.ones(64 << 20)  # 256 MB
+    held = device.peak_memory_bytes(where)
+    del large
+    device.reset_peak_memory(where)
+    assert device.peak_memory_bytes(where) < held - (128 << 20)

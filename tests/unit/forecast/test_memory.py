@@ -23,6 +23,13 @@ def test_a_wider_network_takes_smaller_and_equal_batches():
     assert all(12 % chunk == 0 for chunk in chunks)
 
 
+def test_what_a_sample_becomes_on_the_way_counts_where_it_is_more():
+    network, latent = nn.Linear(4, 4096), (4, 4, 8)
+    assert plan_chunk(network, latent, 8) == 8
+    assert plan_chunk(network, latent, 8, tokens=10) == 8
+    assert plan_chunk(network, latent, 8, tokens=10**6) == 1
+
+
 @pytest.mark.parametrize("chunk", [1, 3, 5, 9])
 def test_batches_cover_all_samples_in_order(chunk):
     parts = in_chunks(range(7), chunk, list)

@@ -68,14 +68,17 @@ class Generator(nn.Module):
         position = self.history.positions(positions)
         track = self.history.tracks(history, visibility)
         seen = self.history.videos(video, like=history)
-        contexts: dict[Axis, tuple[Tensor, Tensor | None]] = {}
+        hints, steps = self.history.hints(track, seen, position), track.shape[1]
         tokens = self.history.tokens(track, seen)
+        del track, seen  # as large as the state: not needed while keys and values are made
+        contexts: dict[Axis, tuple[Tensor, Tensor | None]] = {}
         if "time" in self.config.mixing:
             contexts["time"] = to_rows(tokens, "time"), None
         if "space" in self.config.mixing and self.config.spatial_context != "none":
-            contexts["space"] = self.history.spatial(tokens, track.shape[1], position, mask)
+            contexts["space"] = self.history.spatial(tokens, steps, position, mask)
+        del tokens
         return {
-            "tokens": self.history.hints(track, seen, position),
+            "tokens": hints,
             "cond": self.history.summary(history, video, text, mask),
             "inputs": [
                 _inputs(block, axis, contexts, mask)

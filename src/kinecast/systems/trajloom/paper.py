@@ -99,6 +99,7 @@ class PaperTrajLoom(nn.Module):
             grid=config.points,
             frame=config.frame,
             short_history=False,
+            tokens=frames * config.vae.grid[0] * config.vae.grid[1],
         )
         self.vae = VAE(config.vae)
         self.generator = Generator(config.generator)

@@ -20,6 +20,7 @@ from kinecast.nn.mixing import Along, Axis
 from kinecast.nn.mlp import MLP
 from kinecast.nn.modulate import LearnedGate
 from kinecast.nn.norm import RMSNorm
+from kinecast.nn.parts import parts_of
 from kinecast.systems.base import Posterior
 from kinecast.systems.trajloom.cells import anchors
 
@@ -164,8 +165,11 @@ class Compress(nn.Module):
     def forward(self, x: Float[Tensor, "b t n d"]) -> Float[Tensor, "b s n d"]:
         """Frames to steps."""
         rows = rearrange(x, "b t n d -> (b n) d t")
-        rows = self.convolution(F.pad(rows, (self.reach, self.reach), mode="replicate"))
-        return rearrange(rows, "(b n) d s -> b s n d", b=len(x))
+        parts = [
+            self.convolution(F.pad(some, (self.reach, self.reach), mode="replicate"))
+            for some in rows.tensor_split(parts_of(x))
+        ]
+        return rearrange(torch.cat(parts), "(b n) d s -> b s n d", b=len(x))
 
 
 class Expand(nn.Module):
@@ -182,9 +186,12 @@ class Expand(nn.Module):
         """Steps to frames."""
         f, frames = self.factor, 1 + (x.shape[1] - 1) * self.factor
         rows = rearrange(x, "b s n d -> (b n) d s")
-        rows = self.convolution(F.pad(rows, (f - 1, f - 1), mode="replicate"))
-        rows = rows[..., (f - 1) * f : (f - 1) * f + frames]
-        return rearrange(rows, "(b n) d t -> b t n d", b=len(x))
+        kept = slice((f - 1) * f, (f - 1) * f + frames)
+        parts = [
+            self.convolution(F.pad(some, (f - 1, f - 1), mode="replicate"))[..., kept]
+            for some in rows.tensor_split(parts_of(x))
+        ]
+        return rearrange(torch.cat(parts), "(b n) d t -> b t n d", b=len(x))
 
 
 def _blocks(config: VAEConfig, depth: int) -> nn.ModuleList:

@@ -4,7 +4,6 @@ Source: WHN, appendix (attention blocks): queries and keys are normalised over t
 heads jointly, before the split into heads.
 """
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -56,7 +55,4 @@ class Attention(nn.Module):
 class TanhMLP(MLP):
     """Linear, GELU in its tanh approximation, Linear."""
 
-    def forward(self, x: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows e"]:
-        """Each token on its own."""
-        out: Tensor = self.down(F.gelu(self.up(x), approximate="tanh"))
-        return out
+    approximate = "tanh"

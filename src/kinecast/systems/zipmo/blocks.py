@@ -57,6 +57,8 @@ class Scale(nn.Module):
 class SwiGLU(nn.Module):
     """down(value * SiLU(gate)); value is the first half of up(x), gate the second."""
 
+    free = 1  # see `nn.block.Branch`
+
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.up = nn.Linear(width, 2 * hidden, bias=False)

@@ -1,7 +1,6 @@
 """ZipMo: futures of any points of one image, steered by pokes.
 
-Published weights take (y, x) in [-1, 1]; the contract's normalised xy is the same, flipped. Run it
-in half precision under autocast: cast weights lose the positions' frequencies.
+Published weights take (y, x) in [-1, 1]; the contract's normalised xy is the same, flipped.
 """
 
 from collections.abc import Mapping
