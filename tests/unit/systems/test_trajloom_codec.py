@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from kinecast.core import rng
 from kinecast.systems.base import FieldBatch
 from kinecast.systems.trajloom import losses
 from kinecast.systems.trajloom.codec import CodecConfig, LinearCodec
-from kinecast.systems.trajloom.config import TrajLoomConfig, preset
+from kinecast.systems.trajloom.config import preset
 from kinecast.systems.trajloom.patches import to_tokens
 from kinecast.systems.trajloom.residual_codec import ResidualCodec
 from kinecast.systems.trajloom.system import TrajLoom
@@ -160,14 +160,6 @@ def test_without_depth_a_system_has_the_tensors_and_weights_it_always_had():
     assert linear.keys() < residual.keys()
     parts = ("codec.encoder.", "codec.decoder.", "codec.lost")
     assert all(name.startswith(parts) for name in new)
-
-
-def test_a_checkpoint_that_does_not_name_the_depth_has_a_linear_codec():
-    assert TrajLoomConfig().codec_depth == 0
-    config = asdict(replace(preset("tiny"), frames=6))
-    del config["codec_depth"]
-    assert TrajLoom.from_config(config).config.codec_depth == 0
-    assert TrajLoom.from_config({**config, "codec_depth": 1}).config.codec_depth == 1
 
 
 def test_in_a_system_zero_latents_are_the_mean_exactly():

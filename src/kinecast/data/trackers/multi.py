@@ -99,6 +99,8 @@ class MultiFollower:
     ) -> None:
         N, view = len(xy), View.of(frame)
         self._set = settings or Settings()
+        # One pool for all frames: Ctrl-C while a thread is being started may leave one behind.
+        self._pool = ThreadPoolExecutor(len(self._set.distances))
         self._first = Templates.at(view.colour, xy)
         self._recent = Templates.at(view.colour, xy)
         self._flat = LEVEL**2 / (LEVEL**2 + self._first.variance)
@@ -177,17 +179,16 @@ class MultiFollower:
         S = self._set
         states = [(d, self._past[d - 1]) for d in S.distances if d <= len(self._past)]
         rows: list[tuple[np.ndarray, ...]] = []
-        with ThreadPoolExecutor(len(states)) as pool:
-            pairs = [
-                pool.submit(flow_pair, state.view.grey, view.grey)
-                if distance == 1
-                else pool.submit(flow_pair, state.view.half, view.half)
-                for distance, state in states
-            ]
-            for pair, (_, state) in zip(pairs, states, strict=True):
-                xy, error = advance(pair.result(), state.xy, view.size)
-                good = state.seen & (error < S.round_trip)
-                rows.append((xy, error, state.variance + 0.01 + np.square(0.3 * error), good))
+        pairs = [
+            self._pool.submit(flow_pair, state.view.grey, view.grey)
+            if distance == 1
+            else self._pool.submit(flow_pair, state.view.half, view.half)
+            for distance, state in states
+        ]
+        for pair, (_, state) in zip(pairs, states, strict=True):
+            xy, error = advance(pair.result(), state.xy, view.size)
+            good = state.seen & (error < S.round_trip)
+            rows.append((xy, error, state.variance + 0.01 + np.square(0.3 * error), good))
         return rows
 
     def _cost(
