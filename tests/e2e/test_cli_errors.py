@@ -140,7 +140,12 @@ def test_an_unexpected_error_is_one_line_and_status_1(capsys, monkeypatch, clip,
 def test_ctrl_c_leaves_nothing_that_looks_finished(tmp_path):
     long = write_clip(tmp_path / "long.mp4", 300, size=(640, 400))
     out = tmp_path / "out"
-    process = kinecast("forecast", long, "--out", str(out), "--stride", "6")  # minutes of work
+
+    def listen():  # a suite in the background of a shell is started with Ctrl-C ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    words = ["forecast", long, "--out", str(out), "--stride", "6"]  # minutes of work
+    process = kinecast(*words, preexec_fn=listen)
     time.sleep(6)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
