@@ -41,7 +41,9 @@ def whn(folder, frames=6, text=None):
 def zipmo(folder, frames=8, pokes=4, fill=True):
     """A planner of pokes with its VAE and its encoder."""
     planner = PlannerConfig(**COMMON, poke_width=WIDTH, channels=4, pokes=pokes, fill=fill)
-    return _write(folder, "zipmo", ZipMo, ZipMoConfig(VAE, planner, VIT, frames=frames))
+    return _write(
+        folder, "zipmo", ZipMo, ZipMoConfig(VAE, planner=planner, image=VIT, frames=frames)
+    )
 
 
 def zipmo_libero(folder, frames=8):
@@ -49,7 +51,7 @@ def zipmo_libero(folder, frames=8):
     planner = LiberoConfig(
         **COMMON, text_width=WIDTH, text_heads=1, text_depth=1, channels=4, start_time=True
     )
-    config = ZipMoLiberoConfig(VAE, planner, VIT, frames=frames)
+    config = ZipMoLiberoConfig(VAE, planner=planner, image=VIT, frames=frames)
     return _write(folder, "zipmo-libero", ZipMoLibero, config)
 
 

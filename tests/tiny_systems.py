@@ -60,12 +60,14 @@ MOTION = ZipMoVAE(
 )  # fmt: skip
 IMAGE = ViTConfig(24, depth=1, heads=2, patch=4, registers=2, side=5, antialias=True)
 PLANNER = {"width": 48, "heads": 3, "depth": 2, "image_width": 24, "time_width": 16, "channels": 4}
-POKES = ZipMoConfig(MOTION, PlannerConfig(**PLANNER, poke_width=40, pokes=5), IMAGE, frames=6)
+POKES = ZipMoConfig(
+    MOTION, IMAGE, frames=6, planner=PlannerConfig(**PLANNER, poke_width=40, pokes=5)
+)
 LIBERO = ZipMoLiberoConfig(
     MOTION,
-    LiberoConfig(**PLANNER, text_width=40, text_heads=1, text_depth=1, start_time=True),
     IMAGE,
     frames=6,
+    planner=LiberoConfig(**PLANNER, text_width=40, text_heads=1, text_depth=1, start_time=True),
 )
 KINDS = {
     "trajloom": (TrajLoom, SMALL),

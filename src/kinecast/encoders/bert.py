@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinecast.core.errors import UserError
-from kinecast.encoders.extra import network, optional, pretrained
+from kinecast.core.extra import optional
+from kinecast.encoders.extra import EXTRA, network, pretrained
 from kinecast.encoders.files import digest, find_files
 
 REPOSITORIES = ("google-bert/bert-base-cased", "bert-base-cased")
@@ -33,7 +34,7 @@ class Bert:
     def __init__(
         self, source: str | Path | None = None, device: torch.device | str = "cpu"
     ) -> None:
-        transformers = optional("transformers")
+        transformers = optional("transformers", EXTRA)
         self.folder, self.device = find_files(source, REPOSITORIES), torch.device(device)
         self.tokenizer = pretrained(transformers.AutoTokenizer, self.folder)
         self.model = network(transformers.BertModel, self.folder).to(self.device)

@@ -1,26 +1,11 @@
-"""Packages of the extra `encoders`, imported when one is needed."""
+"""Networks of transformers and diffusers, from local folders alone."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kinecast.core.errors import MissingExtraError, UserError
+from kinecast.core.errors import UserError
 
-EXTRA = "encoders"
-
-
-def optional(package: str) -> Any:
-    """An installed package.
-
-    Raises:
-        MissingExtraError: it is not installed; the message names the extra.
-    """
-    try:
-        return import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name != package:
-            raise
-        raise MissingExtraError(package, EXTRA) from error
+EXTRA = "encoders"  # what brings the two packages
 
 
 def network(kind: Any, folder: Path, **options: Any) -> Any:

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kinecast.encoders.extra import network, optional, pretrained
+from kinecast.core.extra import optional
+from kinecast.encoders.extra import EXTRA, network, pretrained
 from kinecast.encoders.files import digest, find_files
 
 REPOSITORIES = ("Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "Wan-AI/Wan2.1-T2V-14B-Diffusers")
@@ -38,7 +39,7 @@ class UMT5:
     def __init__(
         self, source: str | Path | None = None, device: torch.device | str = "cpu"
     ) -> None:
-        transformers = optional("transformers")
+        transformers = optional("transformers", EXTRA)
         folder = find_files(source, REPOSITORIES, CONFIG)
         self.parts, self.device = (folder / "text_encoder", folder / "tokenizer"), device
         self.tokenizer = pretrained(transformers.AutoTokenizer, self.parts[1])

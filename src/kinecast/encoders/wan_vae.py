@@ -13,7 +13,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from kinecast.core.errors import UserError
-from kinecast.encoders.extra import network, optional
+from kinecast.core.extra import optional
+from kinecast.encoders.extra import EXTRA, network
 from kinecast.encoders.files import digest, find_files
 
 REPOSITORIES = ("Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "Wan-AI/Wan2.1-T2V-14B-Diffusers")
@@ -40,7 +41,7 @@ class WanVAE:
     def __init__(
         self, source: str | Path | None = None, device: torch.device | str = "cpu"
     ) -> None:
-        diffusers = optional("diffusers")
+        diffusers = optional("diffusers", EXTRA)
         self.folder = find_files(source, REPOSITORIES, CONFIG) / "vae"
         self.device = device
         self.model = network(diffusers.AutoencoderKLWan, self.folder).to(device)

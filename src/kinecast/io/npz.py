@@ -17,7 +17,7 @@ from kinecast.io.atomic import atomic_path
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same tracks give the same bytes, whenever they are written
 
 _DAMAGED = (  # what NumPy and zipfile raise for a file that is not, or no longer, an archive
-    ValueError, EOFError, OSError, AttributeError, KeyError, NotImplementedError, RuntimeError,
+    ValueError, EOFError, OSError, AttributeError, KeyError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 

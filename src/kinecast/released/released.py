@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from kinecast.core.errors import UserError
+
 Files = Mapping[str, Mapping[str, Tensor]]  # file name -> published key -> tensor
 
 
@@ -25,3 +27,13 @@ class Released:
     system: str
     model: Mapping[str, Any]
     state: dict[str, Tensor]
+
+    def model_of(self, system: str) -> Mapping[str, Any]:
+        """The `model` section, where it is a model of `system`.
+
+        Raises:
+            UserError: it is another one's.
+        """
+        if self.system != system:
+            raise UserError(f"expected a model of system {system}, got {self.system}")
+        return self.model

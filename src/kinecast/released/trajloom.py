@@ -98,10 +98,8 @@ def write(released: Released) -> dict[str, dict[str, Tensor]]:
     Raises:
         UserError: another system, or tensors that do not fit its configuration.
     """
-    if released.system != SYSTEM:
-        raise UserError(f"expected a model of system {SYSTEM}, got {released.system}")
     with torch.device("meta"):
-        config = PaperTrajLoom.from_config(released.model).config
+        config = PaperTrajLoom.from_config(released.model_of(SYSTEM)).config
     patch = PATCH if config.frame is None else config.frame[0] // config.vae.grid[1]
     part = {role: _part(released.state, role) for role in FILES}
     part["vae"] |= spread(config.vae.grid, patch, {k: part["vae"][k] for k in CELLS})

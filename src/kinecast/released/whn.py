@@ -70,9 +70,7 @@ def write(released: Released) -> dict[str, dict[str, Tensor]]:
     Raises:
         UserError: another system, or tensors that do not fit its configuration.
     """
-    if released.system != SYSTEM:
-        raise UserError(f"expected a model of system {SYSTEM}, got {released.system}")
-    config = _on_meta(WHN.from_config, released.model).config
+    config = _on_meta(WHN.from_config, released.model_of(SYSTEM)).config
     rules = {"denoiser": denoiser_rules(config.denoiser)}
     if config.vae is not None:
         rules["vae"] = vae_rules(config.vae)

@@ -70,9 +70,7 @@ def write(released: Released) -> dict[str, dict[str, Tensor]]:
     Raises:
         UserError: another system, or tensors that do not fit its configuration.
     """
-    if released.system != SYSTEM:
-        raise UserError(f"expected a model of system {SYSTEM}, got {released.system}")
-    config = ZipMoConfig.read(released.model)
+    config = ZipMoConfig.read(released.model_of(SYSTEM))
     name = "vae"
     if config.planner is not None:
         name = "planner_sparse" if config.planner.fill else "planner_dense"

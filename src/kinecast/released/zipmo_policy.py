@@ -58,9 +58,7 @@ def write(released: Released) -> dict[str, dict[str, Tensor]]:
     Raises:
         UserError: another system, or tensors that do not fit its configuration.
     """
-    if released.system != SYSTEM:
-        raise UserError(f"expected a model of system {SYSTEM}, got {released.system}")
-    config = ZipMoLiberoConfig.read(released.model)
+    config = ZipMoLiberoConfig.read(released.model_of(SYSTEM))
     kind = "tramoe" if config.planner.start_time else "atm"
     name = f"zipmo_planner_libero_{kind}" if config.policy is None else f"{kind}_libero"
     return {f"{name}.safetensors": to_published(rules(config), released.state)}

@@ -3,8 +3,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import filled, needs, word_tokenizer
 
+from kinecast.core import extra
 from kinecast.core.errors import MissingExtraError, UserError
-from kinecast.encoders import extra
 from kinecast.encoders.bert import Bert
 from kinecast.encoders.umt5 import UMT5
 

@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tiny_models import filled, needs
 
+from kinecast.core import extra
 from kinecast.core.errors import MissingExtraError, UserError
 from kinecast.core.rng import generator
-from kinecast.encoders import extra
 from kinecast.encoders.wan_vae import WanVAE
 
 MEAN, DEVIATION = [0.5, -1.0, 0.0, 2.0], [1.0, 2.0, 0.5, 4.0]

@@ -7,6 +7,7 @@ import pytest
 import torch
 import trajloom_files as small
 from hub_stand_in import COMMIT, REPOSITORY, StandIn
+from huggingface_hub import constants
 
 import kinecast
 from kinecast.cli.main import main
@@ -16,7 +17,6 @@ from kinecast.released import hub
 from kinecast.released.conversion import import_files
 from kinecast.released.published import PUBLICATIONS, published
 
-constants = pytest.importorskip("huggingface_hub.constants")
 CARD = b"---\nlicense: cc-by-nc-4.0\n---\n# Weights\n"
 
 

@@ -20,7 +20,7 @@ VAE = VAEConfig(32, 2, 64, encoder_depth=1, decoder_depth=1, channels=4, grid=(1
 PLANNER = LiberoConfig(48, 3, 2, 64, 32, 2, 1, 16, 4)
 POLICY = PolicyConfig(width=32, heads=2, depth=1, horizon=3, channels=4)
 IMAGE = ViTConfig(64, depth=1, heads=1, registers=4, side=3, antialias=True)
-PLAIN = ZipMoLiberoConfig(replace(VAE, image_grid=(3, 3)), PLANNER, IMAGE)
+PLAIN = ZipMoLiberoConfig(replace(VAE, image_grid=(3, 3)), IMAGE, planner=PLANNER)
 CONFIGS = {
     "atm": PLAIN,
     "tramoe": replace(PLAIN, planner=replace(PLANNER, start_time=True)),

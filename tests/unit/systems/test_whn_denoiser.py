@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whn_networks import LATENTS as SMALL
+from whn_networks import filled, normal
 
 from kinecast.core.errors import UserError
-from kinecast.core.rng import generator
 from kinecast.nn.embed import sincos_2d
 from kinecast.systems.whn import points
 from kinecast.systems.whn.attention import Attention, TanhMLP
@@ -12,34 +15,8 @@ from kinecast.systems.whn.config import DenoiserConfig
 from kinecast.systems.whn.denoiser import Denoiser
 from kinecast.systems.whn.points import PatchEmbed, PointEncoder, from_patches
 
-SMALL = DenoiserConfig(
-    grid=(2, 3), frames=3, channels=4, width=8, heads=2, depth=2, features=5, tokens=(2, 1)
-)
-POINTS = DenoiserConfig(
-    grid=(4, 6),
-    patch=2,
-    frames=3,
-    channels=2,
-    width=8,
-    heads=2,
-    depth=2,
-    features=5,
-    tokens=(2, 1),
-    point_width=6,
-)
-TEXT = DenoiserConfig(
-    grid=(2, 3), frames=3, channels=4, width=8, heads=2, depth=2, features=5, tokens=(2, 1), text=7
-)
-
-
-def normal(*shape, key=0):
-    return torch.randn(shape, generator=generator(key))
-
-
-def filled(network, spread=0.4):
-    for index, parameter in enumerate(network.parameters()):
-        parameter.data = spread * normal(*parameter.shape, key=100 + index)
-    return network.eval()
+POINTS = replace(SMALL, grid=(4, 6), patch=2, channels=2, point_width=6)
+TEXT = replace(SMALL, text=7)
 
 
 def state(config, batch=2):

@@ -4,36 +4,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from whn_networks import LATENTS as DENOISER
+from whn_networks import VAE, filled, normal
 
 from kinecast.core import coords
 from kinecast.core.errors import UserError
 from kinecast.core.grid import Grid
-from kinecast.core.rng import generator
 from kinecast.flow.sampler import euler, uniform_times
 from kinecast.systems.base import FieldBatch, ImageBatch
 from kinecast.systems.registry import build
 from kinecast.systems.whn import protocol
-from kinecast.systems.whn.config import DenoiserConfig, Layout, VAEConfig, WHNConfig
+from kinecast.systems.whn.config import Layout, WHNConfig
 from kinecast.systems.whn.presets import LIBERO_SCALES, published
 from kinecast.systems.whn.system import WHN
 
 LAYOUT = Layout((48, 32), 8.0, (2.5, 2.5), "dinov2-large")
-VAE = VAEConfig(
-    grid=(4, 6),
-    patch=2,
-    frames=3,
-    channels=4,
-    width=8,
-    heads=2,
-    encoder_depth=2,
-    decoder_depth=2,
-    features=5,
-    tokens=(2, 1),
-    point_width=6,
-)
-DENOISER = DenoiserConfig(
-    grid=(2, 3), frames=3, channels=4, width=8, heads=2, depth=2, features=5, tokens=(2, 1)
-)
 LATENT = WHNConfig(LAYOUT, DENOISER, VAE, (0.5, 1.0, 2.0, 4.0))
 TEXT = replace(LATENT, denoiser=replace(DENOISER, text=7))
 POINTS = WHNConfig(LAYOUT, replace(DENOISER, grid=(4, 6), patch=2, channels=2, point_width=6), None)
@@ -42,15 +27,8 @@ CONFIGS = pytest.mark.parametrize(
 )
 
 
-def normal(*shape, key=0):
-    return torch.randn(shape, generator=generator(key))
-
-
 def system(config):
-    network = WHN(config)
-    for index, parameter in enumerate(network.parameters()):
-        parameter.data = 0.4 * normal(*parameter.shape, key=100 + index)
-    return network.eval()
+    return filled(WHN(config))
 
 
 def given(config, clips=1):

@@ -1,38 +1,19 @@
+from dataclasses import replace
+
 import pytest
 import torch
+import whn_networks
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whn_networks import filled, normal
 
 from kinecast.core.errors import UserError
-from kinecast.core.rng import generator
 from kinecast.systems.base import Posterior
 from kinecast.systems.whn.config import VAEConfig
 from kinecast.systems.whn.elbo import elbo
 from kinecast.systems.whn.vae import VAE
 
-SMALL = VAEConfig(
-    grid=(4, 6),
-    patch=2,
-    frames=3,
-    channels=4,
-    width=8,
-    heads=2,
-    encoder_depth=4,
-    decoder_depth=2,
-    features=5,
-    tokens=(2, 1),
-    point_width=6,
-)
-
-
-def normal(*shape, key=0):
-    return torch.randn(shape, generator=generator(key))
-
-
-def filled(network, spread=0.4):
-    for index, parameter in enumerate(network.parameters()):
-        parameter.data = spread * normal(*parameter.shape, key=100 + index)
-    return network.eval()
+SMALL = replace(whn_networks.VAE, encoder_depth=4)
 
 
 @pytest.fixture(scope="module")

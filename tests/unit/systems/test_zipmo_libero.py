@@ -29,7 +29,9 @@ PLANNER_CONFIG = LiberoConfig(
     start_time=True,
 )
 POLICY_CONFIG = PolicyConfig(width=32, heads=2, depth=1, horizon=3, channels=4)
-CONFIG = ZipMoLiberoConfig(VAE_CONFIG, PLANNER_CONFIG, IMAGE_CONFIG, policy=POLICY_CONFIG, frames=6)
+CONFIG = ZipMoLiberoConfig(
+    VAE_CONFIG, IMAGE_CONFIG, frames=6, planner=PLANNER_CONFIG, policy=POLICY_CONFIG
+)
 
 
 @pytest.fixture(scope="module")

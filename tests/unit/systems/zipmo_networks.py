@@ -30,7 +30,7 @@ PLANNER_CONFIG = PlannerConfig(
     pokes=5,
 )
 IMAGE_CONFIG = ViTConfig(24, depth=1, heads=2, patch=4, registers=2, side=5, antialias=True)
-CONFIG = ZipMoConfig(VAE_CONFIG, PLANNER_CONFIG, IMAGE_CONFIG, frames=6)
+CONFIG = ZipMoConfig(VAE_CONFIG, IMAGE_CONFIG, frames=6, planner=PLANNER_CONFIG)
 
 
 def shaken(network: nn.Module, seed: int = 0) -> nn.Module:

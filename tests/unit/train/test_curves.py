@@ -33,7 +33,6 @@ def test_the_compact_curve_keeps_the_mean_and_every_validation():
 
 
 def test_both_files_are_written(tmp_path):
-    pytest.importorskip("matplotlib")
     paths = curves.write(tmp_path, {"flow": ROWS, "mean": ROWS[:50]})
     assert set(json.loads((tmp_path / "curve.json").read_text())) == {"flow", "mean"}
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -4,8 +4,8 @@ Published weights take (y, x) in [-1, 1]; the contract's normalised xy is the sa
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
@@ -13,46 +13,33 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinecast.core.errors import UserError
-from kinecast.nn.vit import ViTConfig
 from kinecast.systems.base import Cond, Features, FieldBatch, ImageBatch, Needs, Posterior
-from kinecast.systems.zipmo.config import section
-from kinecast.systems.zipmo.latents import SCALE, SHIFT
+from kinecast.systems.zipmo.config import MotionConfig
 from kinecast.systems.zipmo.libero import LiberoConfig, LiberoPlanner
 from kinecast.systems.zipmo.motion import Motion
 from kinecast.systems.zipmo.policy import PolicyConfig, PolicyHead
-from kinecast.systems.zipmo.vae import VAEConfig
 
 STEPS = 10  # of the Euler sampler, as the policies were trained and rolled out
 TEXT_ENCODER = "bert"
 
 
 @dataclass(frozen=True)
-class ZipMoLiberoConfig:
+class ZipMoLiberoConfig(MotionConfig):
     """The networks of a published file; the defaults are those of the planner called ATM.
 
     Attributes:
-        vae, planner: always there.
-        image: the DINOv2 inside, or None: its tokens are given from outside.
-        two_images: whether the VAE has a DINOv2 of its own, of the same sizes (the paper trains it
-            with the VAE), or shares the planner's.
+        planner: always there.
         policy: the head of a policy's file, or None in a planner's.
-        frames: T that the VAE was trained with.
-        shift, scale: mean and variance of the VAE's latents.
 
     Raises:
         UserError: networks that do not fit one another.
     """
 
-    vae: VAEConfig = field(default_factory=VAEConfig)
+    name = "zipmo-libero"
+    parts: ClassVar = {**MotionConfig.parts, "planner": LiberoConfig, "policy": PolicyConfig}
+
     planner: LiberoConfig = field(default_factory=LiberoConfig)
-    image: ViTConfig | None = field(
-        default_factory=lambda: ViTConfig(768, 12, 12, registers=4, antialias=True)
-    )
-    two_images: bool = False
     policy: PolicyConfig | None = None
-    frames: int = 64
-    shift: float = SHIFT
-    scale: float = SCALE
 
     def __post_init__(self) -> None:
         widths = {"vae": self.vae.image_width, "planner": self.planner.image_width}
@@ -66,34 +53,15 @@ class ZipMoLiberoConfig:
             if len(set(counts.values())) > 1:
                 raise UserError(f"expected networks of one number of {what}, got {counts}")
 
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> "ZipMoLiberoConfig":
-        """From the `model` section of a checkpoint's config.json.
-
-        Raises:
-            UserError: a field is unknown or missing.
-        """
-        values = section(cls, config, "zipmo-libero")
-        parts = {"vae": VAEConfig, "planner": LiberoConfig, "image": ViTConfig}
-        for name, part in (parts | {"policy": PolicyConfig}).items():
-            if values[name] is not None:
-                values[name] = part(**section(part, values[name], f"zipmo-libero's {name}"))
-        return cls(**values)
-
 
 class ZipMoLibero(Motion):
     """The contract is `systems.base.QuerySystem`, with guidance (`systems.base.Guided`)."""
 
+    config: ZipMoLiberoConfig
+
     def __init__(self, config: ZipMoLiberoConfig) -> None:
-        super().__init__(
-            config.vae,
-            config.image,
-            two_images=config.two_images,
-            frames=config.frames,
-            shift=config.shift,
-            scale=config.scale,
-        )
-        self.config, planner = config, config.planner
+        super().__init__(config)
+        planner = config.planner
         self.planner = LiberoPlanner(planner)
         self.policy = None if config.policy is None else PolicyHead(config.policy)
         self.needs = Needs(
@@ -114,10 +82,6 @@ class ZipMoLibero(Motion):
             UserError: a field is unknown or missing, or the networks do not fit one another.
         """
         return cls(ZipMoLiberoConfig.read(config))
-
-    def to_config(self) -> dict[str, Any]:
-        """The `model` section that `from_config` builds this network from."""
-        return asdict(self.config)
 
     def condition(self, given: ImageBatch) -> Cond:
         """The views' tokens, and what planner and decoder make of them and of the instruction.

@@ -4,7 +4,8 @@ Published weights take (y, x) in [-1, 1]; the contract's normalised xy is the sa
 """
 
 import math
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from einops import rearrange
 from jaxtyping import Float
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
 from kinecast.nn.attention import KeyValue
-from kinecast.nn.vit import ViT, ViTConfig
+from kinecast.nn.vit import ViT
 from kinecast.systems.base import Features, FieldBatch, ImageBatch, Posterior
+from kinecast.systems.zipmo.config import MotionConfig
 from kinecast.systems.zipmo.dense import decode_field, plan
 from kinecast.systems.zipmo.image import patch_tokens
 from kinecast.systems.zipmo.latents import denormalise, normalise
-from kinecast.systems.zipmo.vae import VAE, VAEConfig
+from kinecast.systems.zipmo.vae import VAE
 
 ENCODER = "dinov2-with-registers-base"  # where the weights hold none
 PATCH = 14  # of that one
@@ -33,40 +35,29 @@ class ImageTokens(NamedTuple):
 class Motion(nn.Module):
     """Tracks <-> the planner's latents of a frame.
 
-    Args:
-        vae: sizes of the VAE.
-        image: of the DINOv2 inside, or None: tokens are given from outside.
-        two_images: whether the VAE has a DINOv2 of its own, of the same sizes, or shares the
-            planner's.
-        frames: T that the VAE was trained with.
-        shift, scale: mean and variance of the VAE's latents.
-
     Raises:
         UserError: image tokens of another width or shape than the VAE's.
     """
 
-    def __init__(
-        self,
-        vae: VAEConfig,
-        image: ViTConfig | None,
-        *,
-        two_images: bool,
-        frames: int,
-        shift: float,
-        scale: float,
-    ) -> None:
+    def __init__(self, config: MotionConfig) -> None:
         super().__init__()
+        vae, image = config.vae, config.image
         rows, columns = vae.image_grid
         if image is not None and (image.width != vae.image_width or rows != columns):
             raise UserError(
                 f"expected a DINOv2 of {vae.image_width} channels and a square of patches, got "
                 f"{image.width} channels and {rows}x{columns} patches"
             )
-        self.frames, self.shift, self.scale = frames, shift, scale
+        self.config = config
+        self.frames, self.shift, self.scale = config.frames, config.shift, config.scale
         self.vae = VAE(vae)
         self.image = None if image is None else ViT(image).requires_grad_(False)
-        own = image is not None and two_images
+        own = image is not None and config.two_images
         self.vae_image = ViT(image).requires_grad_(False) if image is not None and own else None
+
+    def to_config(self) -> dict[str, Any]:
+        """The `model` section that `from_config` builds this network from."""
+        return asdict(self.config)
 
     def outside(self) -> Features | None:
         """The image tokens that must be given, where no DINOv2 is inside."""

@@ -4,7 +4,6 @@ Published weights take (y, x) in [-1, 1]; the contract's normalised xy is the sa
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from jaxtyping import Float
@@ -23,16 +22,11 @@ YX_POKE = [1, 0, 3, 2, 4]  # (x0, y0, x1, y1, t) -> (y0, x0, y1, x1, t), and bac
 class ZipMo(Motion):
     """The contract is `systems.base.QuerySystem`, with guidance (`systems.base.Guided`)."""
 
+    config: ZipMoConfig
+
     def __init__(self, config: ZipMoConfig) -> None:
-        super().__init__(
-            config.vae,
-            config.image,
-            two_images=config.two_images,
-            frames=config.frames,
-            shift=config.shift,
-            scale=config.scale,
-        )
-        self.config, planner = config, config.planner
+        super().__init__(config)
+        planner = config.planner
         self.planner = None if planner is None else Planner(planner)
         self.needs = Needs(
             condition="image",
@@ -50,10 +44,6 @@ class ZipMo(Motion):
             UserError: a field is unknown or missing, or the networks do not fit one another.
         """
         return cls(ZipMoConfig.read(config))
-
-    def to_config(self) -> dict[str, Any]:
-        """The `model` section that `from_config` builds this network from."""
-        return asdict(self.config)
 
     def condition(self, given: ImageBatch) -> Cond:
         """The frame's tokens, and what planner and decoder make of them and of the pokes.
