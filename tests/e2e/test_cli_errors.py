@@ -88,13 +88,17 @@ def test_files_that_do_not_belong_together(capsys, clip, tmp_path):
     few = Tracks(tracks.xy[:, :5], tracks.visible[:, :5], (9, 9))
     save_forecast(tmp_path / "f.npz", [tracks], np.ones((1, 4, 6), np.float16), tracks, {})
     save_tracks(tmp_path / "few.npz", few)
-    line = refused(capsys, "eval", str(tmp_path / "f.npz"), str(tmp_path / "few.npz"))
+    save_tracks(tmp_path / "all.npz", tracks)
+    f, few, everything = (str(tmp_path / f"{name}.npz") for name in ("f", "few", "all"))
+    line = refused(capsys, "eval", f, "--truth", few)
     assert "6 points on" in line
     assert "5 on" in line
-    line = refused(capsys, "eval", str(tmp_path / "few.npz"), str(tmp_path / "few.npz"))
-    assert "forecast" in line
-    line = refused(capsys, "eval", str(tmp_path / "f.npz"), str(tmp_path / "f.npz"), "--at", "9")
-    assert str(tmp_path) in line
+    line = refused(capsys, "eval", everything, "--truth", few)
+    assert "expected tracks and truth of the same points, got (4, 6, 2)" in line
+    line = refused(capsys, "eval", f, "--truth", f)
+    assert "expected format 'kinecast-tracks'" in line
+    line = refused(capsys, "eval", f, "--truth", everything, "--at", "9")
+    assert "expected --at from 0 to 3" in line
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(capsys, clip, tmp_path):

@@ -1,6 +1,7 @@
 """`kinecast forecast` with the bundled weights, through the command line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,10 +131,26 @@ def test_eval_gives_the_scores_again(clip, tmp_path, capsys):
     video = kinecast.open_video(clip)
     tracks = kinecast.track(video, grid=grid)
     kinecast.write(tracks, tmp_path / "truth.npz")
-    status = main(["eval", report["paths"][0], str(tmp_path / "truth.npz"), "--at", "24", "--json"])
+    truth = ["--truth", str(tmp_path / "truth.npz"), "--at", "24"]
+    status = main(["eval", report["paths"][0], *truth, "--json"])
     assert status == 0
     again = json.loads(capsys.readouterr().out)
     assert again["model"]["mean_ade"] == pytest.approx(report["scores"]["model"]["mean_ade"])
-    assert main(["eval", report["paths"][0], str(tmp_path / "truth.npz"), "--at", "24"]) == 0
+    assert main(["eval", report["paths"][0], *truth]) == 0
     table = capsys.readouterr().out
     assert all(name in table for name in ("model, best of 2", "kalman_0.1", "damped_16_0.98"))
+
+
+def test_eval_of_tracks_is_tapvid(tmp_path, capsys):
+    clip = kinecast.synth("handled", seed=1, frames=6, size=(96, 64))
+    kinecast.write(clip.tracks, tmp_path / "truth.npz")
+    moved = replace(clip.tracks, xy=clip.tracks.xy + np.float32([3 * 96 / 256, 0]))
+    kinecast.write(moved, tmp_path / "moved.npz")
+    words = ["eval", str(tmp_path / "moved.npz"), "--truth", str(tmp_path / "truth.npz")]
+    assert main([*words, "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["pts_within_2"] == 0  # moved by 3 pixels of the 256 frame
+    assert scores["average_pts_within_thresh"] == pytest.approx(0.6)
+    assert scores["occlusion_accuracy"] == 1
+    assert main(words) == 0
+    assert "average_jaccard" in capsys.readouterr().out

@@ -16,7 +16,7 @@ VERBS = {
     "forecast": ("forecast:forecast", "forecast the motion of every point in a video"),
     "track": ("track:track", "track a grid of points through a video"),
     "show": ("show:show", "draw tracks or a forecast over their video"),
-    "eval": ("eval:evaluate", "score a forecast file against a track file"),
+    "eval": ("eval:evaluate", "score a forecast or tracks against the truth"),
     "synth": ("synth:synth", "simulate worlds with exact tracks"),
     "train": ("train:train", "train a model from a recipe"),
     "bench": ("bench:bench", "measure forecasts and baselines over many clips"),

@@ -68,4 +68,4 @@ def test_exit_status_2_for_what_cannot_be_checked(record, tmp_path, capsys):
     assert check(extra) == 2
     assert "got none of other.number" in capsys.readouterr().err
     assert main(["eval"]) == 2
-    assert "--check CASE, got neither" in capsys.readouterr().err
+    assert "--check CASE, got less" in capsys.readouterr().err
