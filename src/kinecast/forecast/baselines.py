@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Bool, Float64, Int
 
 from kinecast.core import coords
 from kinecast.core.errors import UserError
@@ -21,6 +21,8 @@ Baseline = Callable[[Tracks, int], Tracks]
 
 WINDOWS = (2, 4, 8, 16)
 DAMPINGS = (0.7, 0.8, 0.9, 0.95, 0.98)
+ROUNDS = 8  # of reweighting
+TINY = 1e-6  # pixels a frame: below it all points agree
 
 # Kind of data -> its opponent: the lowest mean ADE on validation clips, 81 -> 81 and 24 -> 24
 # frames together, as measured by `kinecast bench opponents --fetch`.
@@ -43,6 +45,15 @@ def linear(history: Tracks, horizon: int, window: int, damping: float = 1.0) -> 
     The velocity is that of a least-squares line through the last `window` frames in which the point
     was seen; a point seen once stays. After e frames it has travelled v (d + d^2 + ... + d^e).
     """
+    slope = velocities(history, window)
+    return _from_last_seen(history, horizon, slope, damping)
+
+
+def velocities(history: Tracks, window: int) -> Float64[np.ndarray, "n 2"]:
+    """Pixels a frame: least-squares lines through the last `window` frames a point was seen in.
+
+    Zero for a point that was seen once or never.
+    """
     T = len(history)
     seen = history.visible
     rank = np.cumsum(seen[::-1], axis=0)[::-1]  # 1 at the last visible frame, 2 at the one before
@@ -52,8 +63,51 @@ def linear(history: Tracks, horizon: int, window: int, damping: float = 1.0) -> 
     centred = weight * (time - (weight * time).sum(0) / count)
     xy = fill_hidden(history).astype(np.float64)
     spread = (centred * time).sum(0)
-    slope = np.einsum("tn,tnc->nc", centred, xy) / np.maximum(spread, 0.5)[:, None]
-    return _from_last_seen(history, horizon, slope, damping)
+    slope: np.ndarray = np.einsum("tn,tnc->nc", centred, xy) / np.maximum(spread, 0.5)[:, None]
+    return slope
+
+
+def affine(history: Tracks, horizon: int, window: int, damping: float) -> Tracks:
+    """Every point moves with the camera: one affine velocity field for all of them, slowing.
+
+    v(p) = A p + b is fitted to the points' velocities (those of `linear`) with Cauchy weights, so
+    that what moves by itself has little say, and followed from where each point was last seen.
+    """
+    last, _ = nearest_seen(history.visible)
+    here = fill_hidden(history)[-1].astype(np.float64)
+    centre = here.mean(axis=0)
+    seen, twice = last[-1] >= 0, history.visible.sum(axis=0) > 1
+    field = _affine_field(here - centre, velocities(history, window), twice)
+    hidden = _hidden_frames(history)
+    steps = horizon + int(hidden.max(initial=0))
+    path = np.empty((steps + 1, history.count, 2))
+    path[0] = here
+    for e in range(1, steps + 1):
+        step = damping**e * (_homogeneous(path[e - 1] - centre) @ field)
+        path[e] = path[e - 1] + seen[:, None] * step
+    frames = np.arange(1, horizon + 1)[:, None] + hidden
+    return _future(history, path[frames, np.arange(history.count)])
+
+
+def _affine_field(
+    xy: Float64[np.ndarray, "n 2"],
+    velocity: Float64[np.ndarray, "n 2"],
+    known: Bool[np.ndarray, " n"],
+) -> Float64[np.ndarray, "3 2"]:
+    """Least squares with weights 1 / (1 + (residual / scale)^2), the scale a median's."""
+    points, weight = _homogeneous(xy), known.astype(np.float64)
+    field = np.zeros((3, 2))
+    for _ in range(ROUNDS):
+        root = np.sqrt(weight)[:, None]
+        field = np.linalg.lstsq(root * points, root * velocity, rcond=None)[0]
+        residual = np.linalg.norm(velocity - points @ field, axis=1)
+        scale = 2 * np.median(residual[known]) + TINY if known.any() else 1.0
+        weight = known / (1 + (residual / scale) ** 2)
+    return field
+
+
+def _homogeneous(xy: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 3"]:
+    return np.concatenate([xy, np.ones((len(xy), 1))], axis=1)
 
 
 def kalman(history: Tracks, horizon: int, q: float, damping: float = 1.0) -> Tracks:
@@ -98,6 +152,8 @@ def baselines() -> dict[str, Baseline]:
     for window in WINDOWS:
         for damping in DAMPINGS:
             table[f"damped_{window}_{damping}"] = partial(linear, window=window, damping=damping)
+    for damping in DAMPINGS:
+        table[f"affine_4_{damping}"] = partial(affine, window=4, damping=damping)
     for q in (0.1, 1.0):
         table[f"kalman_{q:g}"] = partial(kalman, q=q)
         table[f"kalman_{q:g}_0.9"] = partial(kalman, q=q, damping=0.9)
@@ -121,11 +177,14 @@ def forecast(name: str, history: Tracks, horizon: int) -> Tracks:
 def _from_last_seen(
     history: Tracks, horizon: int, velocity: Float64[np.ndarray, "n 2"], damping: float
 ) -> Tracks:
-    T = len(history)
-    last, _ = nearest_seen(history.visible)
-    hidden = np.where(last[-1] >= 0, T - 1 - last[-1], 0)
     position = fill_hidden(history)[-1].astype(np.float64)
-    return _extrapolate(history, horizon, position, velocity, damping, hidden)
+    return _extrapolate(history, horizon, position, velocity, damping, _hidden_frames(history))
+
+
+def _hidden_frames(history: Tracks) -> Int[np.ndarray, " n"]:
+    """Frames since each point was last seen; 0 for one never seen, which is held where it is."""
+    last, _ = nearest_seen(history.visible)
+    return np.where(last[-1] >= 0, len(history) - 1 - last[-1], 0)
 
 
 def _extrapolate(
@@ -141,7 +200,11 @@ def _extrapolate(
         raise UserError(f"expected a horizon of at least 1 frame, got {horizon}")
     frames = np.arange(1, horizon + 1)[:, None] + elapsed
     travelled = np.cumsum(damping ** np.arange(1.0, frames.max() + 1))[frames - 1]
-    xy = (position + travelled[..., None] * velocity).astype(np.float32)
+    return _future(history, position + travelled[..., None] * velocity)
+
+
+def _future(history: Tracks, xy: Float64[np.ndarray, "t n 2"]) -> Tracks:
+    xy = xy.astype(np.float32)
     return replace(
         history,
         xy=xy,

@@ -47,6 +47,23 @@ def test_a_kalman_filter_is_steadier_than_the_last_difference_under_noise():
     assert error["kalman_0.1"] < 0.5 * error["constant_velocity"]
 
 
+def test_an_affine_camera_carries_every_point_and_a_few_movers_do_not_disturb_it():
+    rng = np.random.default_rng(2)
+    start = rng.uniform(0, 60, (40, 2))
+    turn = np.array([[1.01, -0.004], [0.004, 1.01]])
+    frames = [start]
+    for _ in range(15):
+        frames.append(frames[-1] @ turn.T + [0.3, -0.2])
+    xy = np.stack(frames)
+    xy[:, :4] += np.arange(16)[:, None, None] * np.array([4.0, -3.0])  # they go their own way
+    visible = np.ones(xy.shape[:2], bool)
+    visible[8:10, 20:] = False  # hidden for two frames before the present
+    past, truth = Tracks(xy.astype(np.float32), visible, SIZE).split(10)
+    future = module.affine(past, 6, window=2, damping=1.0)
+    assert np.abs(future.xy[:, 4:] - truth.xy[:, 4:]).max() < 0.1
+    assert np.abs(future.xy[:, :4] - truth.xy[:, :4]).max() > 10
+
+
 def test_damping_is_a_geometric_sum():
     past = grid_tracks(8, velocity=(1.0, -2.0))
     future = forecast("damped_4_0.9", past, 5)
@@ -69,7 +86,8 @@ def test_every_point_gets_a_finite_forecast_from_its_visible_frames_alone(name):
     assert np.isfinite(future.xy).all()
     assert np.array_equal(future.xy, forecast(name, clean, 7).xy)
     assert not future.visible[:, 0].any()
-    assert np.ptp(future.xy[:, 1], axis=0).max() == 0  # one position is no velocity
+    if not name.startswith("affine"):  # there the others' motion is its motion
+        assert np.ptp(future.xy[:, 1], axis=0).max() == 0  # one position is no velocity
 
 
 @pytest.mark.parametrize("name", NAMES)
