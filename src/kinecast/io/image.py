@@ -22,10 +22,21 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"no such image: {path}; check the path")
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+    return decode_image(path.read_bytes(), str(path))
+
+
+def decode_image(data: bytes | memoryview, name: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The image of an encoded file's bytes, as `read_image` gives it; `name` is for messages.
+
+    Raises:
+        UserError: not an image.
+    """
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except (cv2.error, ValueError):  # no bytes; more pixels than OpenCV takes
+        image = None
     if image is None:
-        raise UserError(f"expected an image ({', '.join(IMAGE_SUFFIXES)}), got {path}")
+        raise UserError(f"expected an image ({', '.join(IMAGE_SUFFIXES)}), got {name}")
     return np.asarray(image, np.uint8)
 
 

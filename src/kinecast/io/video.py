@@ -43,14 +43,32 @@ def open_video(path: str | Path) -> Video:
     return Video(source, path.name, source.warnings)
 
 
+def video_of(content: bytes, name: str) -> Video:
+    """A lazy video of a file's bytes, such as a member of an archive.
+
+    Args:
+        content: the file.
+        name: what to call it in messages.
+
+    Raises:
+        UserError: not a video, or nothing in it decodes.
+    """
+    if not content:
+        raise UserError(f"expected a video, got an empty file (0 bytes): {name}")
+    source = FileSource(Path(name), content)
+    return Video(source, name, source.warnings)
+
+
 def write_video(
     path: str | Path,
     frames: Iterator[UInt8[np.ndarray, "h w 3"]],
     fps: float,
     size: Size,
     crf: int = 23,
+    constant: bool = False,
 ) -> None:
-    """Write RGB frames as they come to an H.264 mp4 that every player opens.
+    """Write RGB frames as they come to an H.264 mp4 that every player opens; the same frames give
+    the same bytes.
 
     Odd sizes are padded to even ones by repeating the last row or column (H.264 stores colour at
     half the resolution).
@@ -61,6 +79,8 @@ def write_video(
         fps: frames a second.
         size: (W, H) of the frames.
         crf: constant rate factor, 0 (best) to 51.
+        constant: quantise every frame with `crf` itself: how a frame decodes does not depend on
+            the frames after it.
 
     Raises:
         UserError: another suffix, or the file cannot be written.
@@ -76,7 +96,11 @@ def write_video(
     ):
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = W + W % 2, H + H % 2, "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        stream.options = {
+            "qp" if constant else "crf": str(crf),
+            "preset": "veryfast",
+            "x264-params": "mbtree=0",  # with it x264 gives other bytes once in ten runs
+        }
         stream.codec_context.colorspace = _BT709
         stream.codec_context.color_primaries = _BT709
         stream.codec_context.color_trc = _BT709

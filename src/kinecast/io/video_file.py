@@ -1,6 +1,7 @@
 """Frames of a video file, decoded as they are asked for."""
 
 import bisect
+import io
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -30,6 +31,11 @@ class FileSource:
     decoding otherwise (then going back means decoding from the start). A frame that does not decode
     repeats the one before it, as players do, and `warnings` says so.
 
+    Args:
+        path: of the file.
+        content: its bytes, where they are in memory (a member of an archive); `path` is then only
+            what messages call it.
+
     Attributes:
         size: (W, H) as displayed: rotation metadata is applied.
         fps: average frames a second, or None when the file gives no times.
@@ -39,9 +45,10 @@ class FileSource:
         UserError: not a video, or nothing in it decodes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
         self.warnings: list[str] = []
         self._path = path
+        self._content = content
         self._held: _Timed | None = None  # the last frame whose turn has come
         self._pending: _Timed | None = None  # the one decoded after it
         self._open()
@@ -142,7 +149,8 @@ class FileSource:
 
     def _open(self) -> None:
         try:
-            self._container = av.open(str(self._path.absolute()))
+            content = None if self._content is None else io.BytesIO(self._content)
+            self._container = av.open(content or str(self._path.absolute()), "r")
         except av.FFmpegError as error:
             raise UserError(
                 f"expected a video, got a file that cannot be read as one ({error.strerror}): "
