@@ -8,6 +8,7 @@ import pytest
 from kinecast.cli.main import main
 from kinecast.core.tracks import Tracks
 from kinecast.data.synth import FAMILIES, HELD_OUT, generate
+from kinecast.data.synth.sim.registry import RENDERED
 from kinecast.io.image import read_image
 from kinecast.io.tracks_file import load_tracks
 from kinecast.viz.contact import TILE_WIDTH, contact_sheet
@@ -46,8 +47,11 @@ def test_it_lists_all_families(capsys):
     listed = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in listed["families"]] == list(FAMILIES)
     assert listed["held_out"] == list(HELD_OUT)
+    assert [row["name"] for row in listed["rendered"]] == list(RENDERED)
     assert main(["synth", "--list"]) == 0
-    assert "held out" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "held out" in table
+    assert "movi-a" in table
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,12 @@ def test_it_lists_all_families(capsys):
         (["synth", "stil", "--out", "x"], "did you mean still?"),
         (["synth", "still", "--out", "x", "--size", "832"], "--size WxH"),
         (["synth", "still", "--out", "x", "--n", "0"], "1 or more clips"),
+        (["synth", "still", "--out", "x", "--futures", "2"], "only with a rendered family"),
+        (["synth", "movi-a", "--out", "x", "--motion", "y"], "no --motion and no --device"),
+        (["synth", "movi-a", "--out", "x", "--futures", "0"], "--futures and --workers of 1"),
+        (["synth", "movi-a", "--out", "x", "--camera", "orbit"], "camera static or moving"),
+        (["synth", "movi-a", "--out", "x", "--frames", "4", "--anchor", "4"], "anchor < 4"),
+        (["synth", "movi-a", "--out", "x", "--stride", "0"], "stride of 1 pixel or more, got 0"),
         (["synth", "still", "--out", "x", "--motion", "nowhere"], "folder of motion"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Rendered worlds: MuJoCo physics and pictures, with exact tracks (extra `sim`)."""

@@ -1,0 +1,1 @@
+"""Families of rendered worlds beside MOVi; `registry.py` names them."""
