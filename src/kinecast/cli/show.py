@@ -4,17 +4,31 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import tyro
 from tyro.conf import Positional
 
-from kinecast.core import coords
+from kinecast.cli.show_facts import (
+    Checkpoint,
+    checkpoint_summary,
+    forecast_summary,
+    tracks_summary,
+    video_summary,
+)
+from kinecast.cli.show_shard import (
+    ShardClip,
+    clip_summary,
+    draw_clip,
+    leaks,
+    open_place,
+    shard_summary,
+)
 from kinecast.core.cond import Pokes
 from kinecast.core.errors import UserError
 from kinecast.core.tracks import Tracks
 from kinecast.core.video import Video
+from kinecast.data.shards import Shard
 from kinecast.io import forecast_file, tracks_file
-from kinecast.io.checkpoint import CARD, CONFIG, WEIGHTS, file_hash, load_checkpoint
+from kinecast.io.checkpoint import CONFIG, WEIGHTS
 from kinecast.io.forecast_file import ForecastFile, load_forecast
 from kinecast.io.formats import read
 from kinecast.io.image import write_image
@@ -24,7 +38,6 @@ from kinecast.viz.blank import blank_video
 from kinecast.viz.render import render_forecast, render_tracks, track_pictures
 from kinecast.viz.still import render_still
 
-_MOVING = 0.02  # of the diagonal: farther from its start than this, a point moves
 _PICTURED = 48  # frames whose tails a picture of tracks shows
 
 
@@ -34,18 +47,24 @@ def show(
     video: Path | None = None,
     out: Path | None = None,
     at: int | None = None,
+    against: tuple[Path, ...] = (),
     json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
-) -> None:
-    """Say what is in a track file, a forecast file, a checkpoint folder or a video.
+) -> int:
+    """Say what is in a track file, a forecast file, a shard, a checkpoint folder or a video.
 
     Args:
-        file: what to show.
-        video: the video that the tracks or the forecast belong to; dark frames without it.
-        out: draw the tracks or the forecast there: .png or .mp4.
+        file: what to show; of a shard, FILE.parquet:17 is its clip 17.
+        video: the video that the tracks or the forecast belong to; the stored pictures of a shard,
+            or dark frames, without it.
+        out: draw the tracks, the forecast or the clip there: .png or .mp4.
         at: frame of the video at which the tracks or the futures start; by default what a forecast
             file says, 0 for tracks.
+        against: other shards: list the clips that the shard shares with them (a leak between
+            splits), and exit with status 1 if there are any.
         json_: print one JSON object.
     """
+    if against:
+        return _compare(file, against, json_)
     content = _open(file)
     summary = _SUMMARIES[type(content)](content)
     if out is not None:
@@ -53,29 +72,34 @@ def show(
         summary["paths"] = [str(out.absolute())]
     if json_:
         print(json.dumps(summary))
-        return
+        return 0
     width = max(map(len, summary))
     for name, value in summary.items():
         text = json.dumps(value) if isinstance(value, dict) else value
         text = "\n".join(value) if isinstance(value, list) else text
         print(f"{name:<{width}}  {text}")
+    return 0
 
 
-class _Checkpoint:
-    """A checkpoint folder that loads."""
+def _compare(file: Path, against: tuple[Path, ...], json_: bool) -> int:
+    rows = leaks(file, against)
+    if json_:
+        print(json.dumps({"kind": "leaks", "leaks": rows}))
+    else:
+        lines = [f"{row['clip']}  {row['other']}  {row['why']}" for row in rows]
+        print("\n".join(lines) or "no clip in common")
+    return 1 if rows else 0
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.config, self.tensors = load_checkpoint(folder)
 
-
-_Content = Tracks | ForecastFile | _Checkpoint | Video
+_Content = Tracks | ForecastFile | Shard | ShardClip | Checkpoint | Video
 
 
 def _open(path: Path) -> _Content:
     if path.is_dir():
         holds_model = (path / CONFIG).exists() or (path / WEIGHTS).exists()
-        return _Checkpoint(path) if holds_model else open_video(path)
+        return Checkpoint(path) if holds_model else open_video(path)
+    if ".parquet" in path.suffix.lower():
+        return open_place(path)
     if path.suffix.lower() == ".csv":
         return read(path)
     if path.suffix.lower() != ".npz":
@@ -92,6 +116,11 @@ def _draw(content: _Content, video: Video | None, out: Path, at: int | None, fil
     suffix = out.suffix.lower()
     if suffix not in (".png", ".mp4"):
         raise UserError(f"expected --out ending in .png or .mp4, got {out}")
+    if isinstance(content, ShardClip) and video is None:
+        draw_clip(content, out)
+        return
+    if isinstance(content, ShardClip):
+        content = content.clip.tracks
     if isinstance(content, ForecastFile):
         _draw_forecast(content, video, out, at)
     elif isinstance(content, Tracks):
@@ -104,7 +133,10 @@ def _draw(content: _Content, video: Video | None, out: Path, at: int | None, fil
         *_, last = track_pictures(frames, [content.window(first, len(content))], at + first)
         write_image(out, last)
     else:
-        raise UserError(f"expected a track or a forecast file to draw with --out, got {file}")
+        raise UserError(
+            "expected a track or a forecast file to draw with --out, or a clip of a shard "
+            f"(FILE.parquet:17), got {file}"
+        )
 
 
 def _draw_forecast(forecast: ForecastFile, video: Video | None, out: Path, at: int | None) -> None:
@@ -123,91 +155,11 @@ def _draw_forecast(forecast: ForecastFile, video: Video | None, out: Path, at: i
         render_still(out, video, history, forecast.futures, at, steered)
 
 
-def _tracks_summary(tracks: Tracks) -> dict[str, Any]:
-    return {
-        "kind": "tracks",
-        "frames": len(tracks),
-        **_points(tracks),
-        "visible": _percent(tracks.visible.mean() if tracks.visible.size else 0.0),
-        "moving": _percent(_moving_share(tracks)),
-        "confidence": "yes" if tracks.confidence is not None else "no",
-        "source": dict(tracks.source),
-    }
-
-
-def _forecast_summary(forecast: ForecastFile) -> dict[str, Any]:
-    ends = np.stack([future.xy[-1] for future in forecast.futures]).astype(np.float64)
-    spread = np.linalg.norm(ends - ends.mean(axis=0), axis=-1).mean()
-    return {
-        "kind": "forecast",
-        "samples": len(forecast),
-        "frames": len(forecast.futures[0]),
-        "history": len(forecast.history),
-        **_points(forecast.history),
-        "moving": _percent(_moving_share(forecast.mean())),
-        "spread at the end": f"{spread:.1f} px between samples",
-        "provenance": dict(forecast.provenance),
-    }
-
-
-def _checkpoint_summary(checkpoint: _Checkpoint) -> dict[str, Any]:
-    weights = checkpoint.folder / WEIGHTS
-    card = checkpoint.folder / CARD
-    lines = card.read_text("utf-8").splitlines() if card.is_file() else []
-    return {
-        "kind": "checkpoint",
-        "card": next((line.lstrip("# ") for line in lines if line.startswith("#")), "none"),
-        "tensors": len(checkpoint.tensors),
-        "numbers": sum(tensor.numel() for tensor in checkpoint.tensors.values()),
-        "size": f"{weights.stat().st_size / 1e6:.1f} MB",
-        "sha256": file_hash(weights),
-        "config": checkpoint.config,
-    }
-
-
-def _video_summary(video: Video) -> dict[str, Any]:
-    summary: dict[str, Any] = {
-        "kind": "video",
-        "frames": len(video),
-        "size": f"{video.size[0]}x{video.size[1]}",
-        "fps": _rate(video.fps),
-    }
-    if video.fps:
-        summary["seconds"] = round(len(video) / video.fps, 2)
-    if video.warnings:
-        summary["warnings"] = video.warnings
-    return summary
-
-
-def _points(tracks: Tracks) -> dict[str, Any]:
-    grid = tracks.grid
-    laid = "scattered" if grid is None else f"{grid.h}x{grid.w} grid, stride {grid.stride:g}"
-    return {
-        "points": f"{tracks.count} ({laid})",
-        "size": f"{tracks.size[0]}x{tracks.size[1]}",
-        "fps": _rate(tracks.fps),
-    }
-
-
-def _moving_share(tracks: Tracks) -> float:
-    """Share of points that get farther than 2 % of the diagonal from where they are first seen."""
-    seen = tracks.visible
-    first = tracks.xy[seen.argmax(axis=0), np.arange(tracks.count)]
-    far = np.linalg.norm(tracks.xy - first, axis=-1) > _MOVING * coords.diagonal(tracks.size)
-    return float((far & seen).any(axis=0).mean()) if tracks.count else 0.0
-
-
-def _rate(fps: float | None) -> str:
-    return "unknown" if fps is None else f"{fps:.3f}".rstrip("0").rstrip(".")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 _SUMMARIES: dict[type, Any] = {
-    Tracks: _tracks_summary,
-    ForecastFile: _forecast_summary,
-    _Checkpoint: _checkpoint_summary,
-    Video: _video_summary,
+    Tracks: tracks_summary,
+    Shard: shard_summary,
+    ShardClip: clip_summary,
+    ForecastFile: forecast_summary,
+    Checkpoint: checkpoint_summary,
+    Video: video_summary,
 }
