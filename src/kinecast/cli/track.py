@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from kinecast.cli.progress import progress_bar
+from kinecast.cli.progress import progress_bar, say
 from kinecast.core.errors import UserError
 from kinecast.core.grid import Grid
-from kinecast.data.trackers import get_tracker
+from kinecast.data.trackers import NETWORKS, get_tracker
 from kinecast.io.tracks_file import save_tracks
 from kinecast.io.video import open_video
 
@@ -22,6 +22,9 @@ def track(
     stride: float | None = None,
     reference: Literal["first", "last"] | int = "first",
     tracker: str = "flow",
+    weights: Path | None = None,
+    code: Path | None = None,
+    device: str = "auto",
     start: int = 0,
     stop: int | None = None,
     json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
@@ -34,7 +37,11 @@ def track(
         stride: pixels between points; by default such that there are about 390.
         reference: the frame the points are laid on: first, last, or a frame's index; they are
             followed from there both ways.
-        tracker: flow, or chain (plain chained flow, for comparison).
+        tracker: flow; chain (plain chained flow) or lk (pyramidal Lucas-Kanade), for comparison; or
+            a published network of yours: cotracker, alltracker, tapnext, tapir.
+        weights: the network's weights file.
+        code: the folder of your clone of the network's code.
+        device: of the network: auto, cuda, cuda:N, mps or cpu.
         start: first frame to track.
         stop: frame to stop before; by default the end of the video.
         json_: print one JSON object.
@@ -43,7 +50,9 @@ def track(
         raise UserError(f"expected --out ending in .npz, got {out}")
     source = open_video(video)
     grid = Grid.over(source.size, stride)
-    follow = get_tracker(tracker)
+    follow = get_tracker(tracker, weights=weights, code=code, device=device)
+    if tracker in NETWORKS:
+        say(f"{NETWORKS[tracker].title}: {NETWORKS[tracker].licence}")
     with progress_bar("tracking") as advance:
         tracks = follow.track(
             source, grid=grid, reference=reference, start=start, stop=stop, progress=advance

@@ -1,5 +1,7 @@
 """`kinecast.track`: tracks of a grid of points in a video, in one call."""
 
+from pathlib import Path
+
 from kinecast.core.errors import UserError
 from kinecast.core.grid import Grid
 from kinecast.core.tracks import Tracks
@@ -16,6 +18,9 @@ def track(
     start: int = 0,
     stop: int | None = None,
     tracker: str = "flow",
+    weights: Path | None = None,
+    code: Path | None = None,
+    device: str = "auto",
 ) -> Tracks:
     """Follow a grid of points through frames [start, stop) of a video.
 
@@ -25,13 +30,15 @@ def track(
         grid: where the points are laid, instead of a stride.
         reference: the frame they are laid on: "first", "last" or an index of [start, stop).
         start, stop: frames of the video; stop None is its end.
-        tracker: a name of `data.trackers.TRACKERS`.
+        tracker, weights, code, device: see `data.trackers.get_tracker`.
 
     Raises:
-        UserError: both a stride and a grid, an impossible window or grid, or an unknown tracker.
+        UserError: both a stride and a grid, an impossible window or grid, an unknown tracker, or
+            one whose clone or weights are missing.
     """
     if stride is not None and grid is not None:
         raise UserError("expected a stride or a grid, got both")
     if grid is None:
         grid = Grid.over(video.size, None if stride is None else float(stride))
-    return get_tracker(tracker).track(video, grid=grid, reference=reference, start=start, stop=stop)
+    follow = get_tracker(tracker, weights=weights, code=code, device=device)
+    return follow.track(video, grid=grid, reference=reference, start=start, stop=stop)

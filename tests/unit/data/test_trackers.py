@@ -145,6 +145,53 @@ def test_points_come_back_from_behind_an_obstacle():
     assert np.abs(tracks.xy - tracks.xy[0]).max() < 3  # hidden, but not carried away
 
 
+def _ball_and_shadow(frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """A plain red ball and its shadow move over a soft floor; and where the ball is."""
+    floor = 165 + 0.15 * (_texture(96, 160).astype(float) - 128)
+    y, x = np.mgrid[:96, :160] + 0.5
+    pictures, middles = [], []
+    for t in range(frames):
+        cx, cy = 40 + 7 * t, 40.0
+        picture = floor.copy()
+        picture[np.hypot(x - cx + 8, (y - cy - 40) * 2) < 14] *= 0.6
+        red = np.hypot(x - cx, y - cy) < 22
+        light = 1 - 0.4 * np.hypot(x - cx + 6, y - cy + 6) / 22
+        picture[red] = light[red, None] * np.array([190, 40, 40])
+        pictures.append(picture)
+        middles.append((cx, cy))
+    noise = np.random.default_rng(0).normal(0, 1, (frames, 96, 160, 3))
+    return np.clip(np.stack(pictures) + noise, 0, 255).astype(np.uint8), np.float32(middles)
+
+
+def test_plain_things_move_as_one_and_shadows_carry_nothing_away():
+    frames, ball = _ball_and_shadow(8)
+    tracks = get_tracker().track(Video(ArraySource(frames)), grid=Grid.over((160, 96), 8.0))
+    start = tracks.xy[0]
+    on = np.linalg.norm(start - ball[0], axis=-1) < 19
+    moved = start[on] + (ball - ball[0])[:, None]
+    assert (np.linalg.norm(tracks.xy[:, on] - moved, axis=-1) < 4).mean() > 0.85
+    assert tracks.visible[:, on].mean() > 0.85
+    floor = np.linalg.norm(start - ball[0], axis=-1) > 24
+    assert (np.linalg.norm(tracks.xy - start, axis=-1)[:, floor] < 1).mean() > 0.98
+    covered = np.linalg.norm(start - ball[:, None], axis=-1) < 26
+    assert tracks.visible[:, floor][~covered[:, floor]].mean() > 0.98
+    inside = np.linalg.norm(start - ball[:, None], axis=-1) < 18
+    assert tracks.visible[:, floor][inside[:, floor]].mean() < 0.1
+
+
+def test_the_number_of_threads_changes_no_bit():
+    video = layered_clip("occlusion", 3, frames=8, size=(160, 96)).video
+    before, runs = cv2.getNumThreads(), []
+    try:
+        for threads in (1, 4):
+            cv2.setNumThreads(threads)
+            runs.append(get_tracker().track(video))
+    finally:
+        cv2.setNumThreads(before)
+    assert runs[0].xy.tobytes() == runs[1].xy.tobytes()
+    assert runs[0].confidence.tobytes() == runs[1].confidence.tobytes()
+
+
 def test_the_default_tracker_beats_plain_chained_flow():
     clip = layered_clip("occlusion", 1, frames=20, size=(216, 120))
     ours, chain = (score(get_tracker(n).track(clip.video), clip.tracks) for n in ("flow", "chain"))
@@ -201,5 +248,7 @@ def test_impossible_requests_are_refused(name, options, message):
 
 
 def test_unknown_trackers_are_refused():
-    with pytest.raises(UserError, match="expected a tracker of chain, flow, got 'raft'"):
+    with pytest.raises(
+        UserError, match=r"of alltracker, chain, cotracker, flow, lk, .* got 'raft'"
+    ):
         get_tracker("raft")

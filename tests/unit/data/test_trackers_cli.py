@@ -5,7 +5,9 @@ import pytest
 
 from kinecast.bench.trackers import COLUMNS, bench_trackers
 from kinecast.cli.main import main
+from kinecast.core.errors import UserError
 from kinecast.data.layers import layered_clip
+from kinecast.data.synth.sim.gl import backend
 from kinecast.io.tracks_file import load_tracks
 from kinecast.io.video import write_video
 
@@ -46,7 +48,7 @@ def test_the_path_is_printed(clip, tmp_path, capsys, monkeypatch):
     ("words", "message"),
     [
         (["--out", "a.csv"], "ending in .npz"),
-        (["--out", "a.npz", "--tracker", "raft"], "a tracker of chain, flow"),
+        (["--out", "a.npz", "--tracker", "raft"], "a tracker of alltracker, chain"),
         (["--out", "a.npz", "--stop", "9"], "<= 6 frames"),
         (["--out", "a.npz", "--stride", "500"], "a stride from 1"),
     ],
@@ -80,3 +82,21 @@ def test_the_benchmark_is_a_table_of_trackers_by_kind():
     assert len(lines) == 5
     assert lines[-1].startswith("| all | chain | ")
     assert done == [(1, 2), (2, 2)]
+
+
+def test_rendered_worlds_are_measured_too():
+    pytest.importorskip("mujoco", reason="needs the extra sim")
+    try:
+        backend()
+    except UserError as error:
+        pytest.skip(f"no GL library: {error}")
+    result, text = bench_trackers(("lk",), ("movi-a, camera moves",), seeds=1, frames=3)
+    (row,) = result["clips"]
+    assert row["jaccard"] > 0.3
+    assert np.isfinite([row["moving_position"], row["moving_occlusion"]]).all()
+    assert "| movi-a, camera moves | lk | " in text
+
+
+def test_other_benchmarks_render_nothing(capsys):
+    assert main(["bench", "speed", "--rendered"]) == 2
+    assert "no use for --rendered" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kinecast.core import coords
-from kinecast.data.trackers.appearance import Templates
+from kinecast.data.trackers.appearance import Templates, windows
 from kinecast.data.trackers.camera import Camera, project
 from kinecast.data.trackers.dis import FlowPair, advance, sample
 from kinecast.data.trackers.neighbours import COUNT, Neighbours, _nearest
@@ -83,6 +83,26 @@ def test_a_point_beside_an_edge_is_known_by_its_own_side():
     assert Templates.at(wall, beside).mismatch(sheet, beside) < 0.5
 
 
+def test_the_middle_of_a_window_is_known_in_any_light_and_beside_anything():
+    wall, points = _picture(), _points()
+    templates = Templates.at(wall, points)
+
+    def unlike(seen: np.ndarray) -> np.ndarray:
+        return templates.compare_middle(windows(seen, points))
+
+    shadow = wall.copy()
+    shadow[:, 61:] *= 0.6  # its edge lies beside a column of points
+    passing = wall.copy()
+    passing[:, 64:] = (220, 30, 30)
+    near = points[:, 0] < 61
+    assert (unlike(wall) < 1e-3).all()
+    assert (unlike(shadow) < 0.2).all()
+    assert (templates.mismatch(shadow, points)[~near] > 0.5).any()
+    assert (unlike(passing)[near] < 1e-3).all()
+    assert (unlike(passing)[points[:, 0] > 66] > 1).all()
+    assert (unlike(0.3 * wall) > 1).all()  # darker than any shadow
+
+
 def test_search_finds_a_window_and_refuses_two_alike():
     picture, at = _picture(), np.float32([[40.5, 40.5]])
     templates = Templates.at(picture, at)
@@ -122,6 +142,16 @@ def test_neighbours_of_the_same_colour_speak_for_a_point():
     silent = Neighbours(points, colour).motion(moved, zero, 0 * moved + 7, zero + 1)
     np.testing.assert_allclose(silent, 7)
     assert len(points) > COUNT
+
+
+def test_the_share_of_neighbours_counts_those_of_the_same_colour():
+    points = _points(step=8)
+    left = points[:, 0] < 60
+    colour = np.where(left[:, None], 50.0, 200.0).astype(np.float32).repeat(3, 1)
+    share = Neighbours(points, colour).share(left)
+    assert (share[left] > 0.9).all()
+    assert (share[~left] < 0.1).all()
+    assert (Neighbours(points, colour).share(left | True) > 0.999).all()
 
 
 def test_neighbours_that_part_lose_their_say():

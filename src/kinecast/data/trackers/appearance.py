@@ -18,9 +18,14 @@ COLOUR = 30.0  # colour sigma, levels of 255
 LEVEL = 6.0  # levels by which equal surfaces may differ
 TEXTURE = 0.25  # share of a window's own variance by which equal windows may differ
 LIGHT = 15.0  # levels by which a whole window may turn brighter or darker
+CLOSE = 1.0  # spatial sigma of a window's middle, working pixels
+DARKEST, BRIGHTEST = 0.5, 2.0  # of its brightness that a shadow leaves there, or its end brings
 
 _steps = np.arange(-RADIUS, RADIUS + 1, SPACING, dtype=np.float32)
 OFFSETS: Float32[np.ndarray, "p 2"] = np.stack(np.meshgrid(_steps, _steps), -1).reshape(-1, 2)
+MIDDLE = np.abs(OFFSETS).max(1) <= SPACING
+CLOSENESS = np.exp(-np.square(OFFSETS[MIDDLE]).sum(-1) / (2 * CLOSE**2))
+CLOSENESS /= CLOSENESS.sum()
 
 
 @dataclass
@@ -83,6 +88,22 @@ class Templates:
         difference -= np.clip(_mean(self.weight, difference), -LIGHT, LIGHT)
         squared = _mean(self.weight, np.square(difference)).mean((1, 2))
         return squared / self.allowance
+
+    def compare_middle(self, colour: Float32[np.ndarray, "n p 3"]) -> Float32[np.ndarray, " n"]:
+        """`compare` for points whose place is known: the middle of the window, in any light.
+
+        What passes beside a point does not count, and each sample may turn darker or brighter, as
+        where the edge of a shadow lies.
+        """
+        own, seen = self.colour[:, MIDDLE], colour[:, MIDDLE]
+        length = np.maximum(np.linalg.norm(own, axis=-1, keepdims=True), 1)
+        along = (seen * own).sum(-1, keepdims=True) / length
+        beside = seen - along * own / length
+        beyond = along - np.clip(along, DARKEST * length, BRIGHTEST * length)
+        squared = (np.square(beside).sum(-1) + np.square(beyond[..., 0])) / 3
+        mean = (own * CLOSENESS[:, None]).sum(1, keepdims=True)
+        variance = np.square(own - mean).mean(-1) @ CLOSENESS
+        return (squared @ CLOSENESS / (LEVEL**2 + TEXTURE * variance)).astype(np.float32)
 
     def refine(
         self, image: Float32[np.ndarray, "h w 3"], xy: Float32[np.ndarray, "n 2"], steps: int = 3

@@ -1,12 +1,12 @@
-"""What a tracker is, and how a frame-by-frame follower becomes one.
+"""What a tracker is, and how a way of following points becomes one.
 
-A follower sees frames in the order in which the points are followed, at the working size, and gives
-their positions frame by frame. Laying the grid, the direction of time, scaling and provenance are
-the same for every follower and live here.
+It sees frames in the order in which the points are followed, at the working size, and gives their
+positions frame by frame. Laying the grid, the direction of time, scaling and provenance are the
+same for every way of following and live here.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
@@ -78,21 +78,40 @@ class Follower(Protocol):
 
 
 StartFollower = Callable[[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "n 2"]], Follower]
+Follow = Callable[
+    [Iterator[UInt8[np.ndarray, "h w 3"]], Float32[np.ndarray, "n 2"]], Iterator[Estimate]
+]
+
+
+def frame_by_frame(start: StartFollower) -> Follow:
+    """A follower's way of following: it is started on the first frame and steps to every other."""
+
+    def follow(
+        frames: Iterator[UInt8[np.ndarray, "h w 3"]], points: Float32[np.ndarray, "n 2"]
+    ) -> Iterator[Estimate]:
+        follower = start(next(frames), points)
+        for frame in frames:
+            yield follower.step(frame)
+
+    return follow
 
 
 @dataclass(frozen=True)
 class FollowingTracker:
-    """A Tracker made of a follower.
+    """A Tracker made of a way of following.
 
     Attributes:
         name: of the tracker.
-        start_follower: (first frame RGB, points) -> follower, both at the working size.
+        follow: (RGB frames, points on the first of them) -> where they are in each later frame, all
+            at the working size.
         thresholds: recorded in the tracks' provenance.
+        provenance: what else is recorded there.
     """
 
     name: str
-    start_follower: StartFollower
+    follow: Follow
     thresholds: Mapping[str, Any]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def track(
         self,
@@ -125,13 +144,12 @@ class FollowingTracker:
                 continue
             frames = stream(video, order)
             size = working_size(video.size)
-            follower = self.start_follower(next(frames), coords.resize(points, video.size, size))
-            for t, frame in zip(order[1:], frames, strict=True):
-                estimate = follower.step(frame)
+            estimates = self.follow(frames, coords.resize(points, video.size, size))
+            for t, estimate in zip(order[1:], estimates, strict=True):
                 i = t - start
                 xy[i] = coords.resize(estimate.xy, size, video.size)
                 visible[i] = estimate.visible & coords.inside(xy[i], video.size)
-                confidence[i] = estimate.confidence
+                confidence[i] = np.where(visible[i], estimate.confidence, 0)
                 done += 1
                 if progress is not None:
                     progress(done, T)
@@ -151,6 +169,7 @@ class FollowingTracker:
                 "frames": [start, stop],
                 "reference": at,
                 "opencv": cv2.__version__,
+                **self.provenance,
             },
         )
 

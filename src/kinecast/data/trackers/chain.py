@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from kinecast.core import coords
-from kinecast.data.trackers.base import Estimate, FollowingTracker
+from kinecast.data.trackers.base import Estimate, FollowingTracker, frame_by_frame
 from kinecast.data.trackers.dis import advance, flow_pair
 
 ROUND_TRIP = 1.5  # working pixels
@@ -38,4 +38,4 @@ class ChainFollower:
 
 def chain_tracker() -> FollowingTracker:
     """The tracker called "chain"."""
-    return FollowingTracker("chain", ChainFollower, {"round_trip_px": ROUND_TRIP})
+    return FollowingTracker("chain", frame_by_frame(ChainFollower), {"round_trip_px": ROUND_TRIP})

@@ -10,7 +10,11 @@ visible if it looks alike there.
 
 A point with the camera leaves it only on evidence: the place where the camera says it is has to
 look wrong, and the place where flow takes it has to have changed. Otherwise an object that passes
-over a plain wall would push the wall's points along.
+over a plain wall would push the wall's points along. A point without looks of its own has no such
+evidence; it leaves with its neighbours of the same colour.
+
+Where the camera puts a point is known, so only the point itself is looked at there, not what is
+beside it, and shadows may fall on it.
 """
 
 from collections import deque
@@ -19,11 +23,11 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from kinecast.core import coords
 from kinecast.data.trackers.appearance import LEVEL, Templates, windows
-from kinecast.data.trackers.base import Estimate, FollowingTracker
+from kinecast.data.trackers.base import Estimate, FollowingTracker, frame_by_frame
 from kinecast.data.trackers.camera import Camera, project
 from kinecast.data.trackers.dis import advance, flow_pair
 from kinecast.data.trackers.neighbours import Neighbours
@@ -47,6 +51,8 @@ class Settings:
         changed: mismatch above which a place counts as changed.
         leave: distance from the camera's motion at which a point may leave it.
         evidence: by how much the camera's place must look worse for that.
+        company: share of its neighbours that have left, above which a point leaves with them.
+        spread: neighbours of neighbours that leave in one frame.
         reach: of the refinement.
         refresh: age of the recent window when it is replaced.
         sure: frames in a row that a point must look certain before it is seen again.
@@ -61,8 +67,10 @@ class Settings:
     same: float = 0.5
     placed: float = 1.0
     changed: float = 0.7
-    leave: float = 1.5
+    leave: float = 1.0
     evidence: float = 0.3
+    company: float = 0.3
+    spread: int = 3
     reach: float = 2.0
     refresh: int = 4
     sure: int = 3
@@ -86,6 +94,24 @@ class Candidates(NamedTuple):
     error: Float32[np.ndarray, "c n"]  # of the round trip
     variance: Float32[np.ndarray, "c n"]  # of the chain
     allowed: Bool[np.ndarray, "c n"]
+
+
+class Choice(NamedTuple):
+    """One place for each point, among its candidates or close by.
+
+    Attributes:
+        xy: the place.
+        looks: mismatch there.
+        variance: of the chain.
+        stays: has strayed from the camera's motion and goes back to it.
+        pick: the candidate.
+    """
+
+    xy: Float32[np.ndarray, "n 2"]
+    looks: Float32[np.ndarray, " n"]
+    variance: Float32[np.ndarray, " n"]
+    stays: Bool[np.ndarray, " n"]
+    pick: Int64[np.ndarray, " n"]
 
 
 class MultiFollower:
@@ -119,19 +145,16 @@ class MultiFollower:
         S, view, last = self._set, View.of(frame), self._past[0]
         candidates, drift = self._candidates(view)
         mismatch = np.stack([self._mismatch(view, xy) for xy in candidates.xy])
-        pick = self._cost(candidates, mismatch, drift).argmin(0)
+        middle = self._first.compare_middle(windows(view.colour, self._camera.xy))
+        mismatch[-1] = np.minimum(mismatch[-1], middle)
+        choice = self._choose(view, candidates, mismatch, drift)
+        if self._leave_in_company(candidates):
+            candidates.allowed[-1] &= self._bound
+            choice = self._choose(view, candidates, mismatch, drift)
+        xy, looks, variance, stays, pick = choice
         n = np.arange(len(pick))
         allowed = candidates.allowed[pick, n]
         flowed = pick < len(candidates.xy) - 2
-        xy, anchored = self._refine(view, candidates.xy[pick, n])
-        variance = candidates.variance[pick, n]
-        variance = np.where(anchored, np.minimum(variance, 0.25), variance)
-
-        looks = self._mismatch(view, xy)
-        stays = self._stays(view, xy, looks, mismatch[-1], last.seen)
-        xy = np.where(stays[:, None], self._camera.xy, xy)
-        looks = np.where(stays, mismatch[-1], looks)
-        variance = np.where(stays, 0.1, variance)
         inside = coords.inside(xy, view.size)
         same = inside & (looks < np.where(self._bound, S.placed, S.same))
         self._sure = np.where(same, self._sure + 1, 0)
@@ -149,6 +172,27 @@ class MultiFollower:
             self._past.pop()
         belief = np.where(seen, np.exp(-looks / 2) / (1 + variance), 0)
         return Estimate(xy, seen, belief.astype(np.float32))
+
+    def _choose(
+        self, view: View, candidates: Candidates, mismatch: np.ndarray, drift: np.ndarray
+    ) -> Choice:
+        """The cheapest candidate of each point, refined, or the camera's place."""
+        pick = self._cost(candidates, mismatch, drift).argmin(0)
+        n = np.arange(len(pick))
+        xy, anchored = self._refine(view, candidates.xy[pick, n])
+        variance = candidates.variance[pick, n]
+        variance = np.where(anchored, np.minimum(variance, 0.25), variance)
+        looks = self._mismatch(view, xy)
+        with_camera = pick == len(candidates.xy) - 1
+        looks = np.where(with_camera, np.minimum(looks, mismatch[-1]), looks)
+        stays = self._stays(view, xy, looks, mismatch[-1])
+        return Choice(
+            np.where(stays[:, None], self._camera.xy, xy),
+            np.where(stays, mismatch[-1], looks),
+            np.where(stays, 0.1, variance),
+            stays,
+            pick,
+        )
 
     def _mismatch(self, view: View, xy: np.ndarray) -> np.ndarray:
         seen = windows(view.colour, xy)
@@ -228,7 +272,6 @@ class MultiFollower:
         xy: np.ndarray,
         looks: np.ndarray,
         camera_looks: np.ndarray,
-        last_seen: np.ndarray,
     ) -> Bool[np.ndarray, " n"]:
         """Which points that strayed from the camera's motion go back to it; the others leave it."""
         S = self._set
@@ -244,6 +287,18 @@ class MultiFollower:
             leaves[asked] = unlike > S.changed
         self._bound = self._bound & ~leaves
         return off & ~leaves
+
+    def _leave_in_company(self, candidates: Candidates) -> bool:
+        """Let points whose flow leaves the camera, as their neighbours did, leave it; if any do."""
+        S = self._set
+        away = np.linalg.norm(candidates.xy[0] - self._camera.xy, axis=-1) > S.leave
+        away &= candidates.allowed[0] & self._bound
+        left = ~self._bound & self._past[0].seen
+        for _ in range(S.spread):
+            left |= away & (self._neighbours.share(left) > S.company)
+        leaves = left & self._bound
+        self._bound = self._bound & ~leaves
+        return bool(leaves.any())
 
     def _learn(
         self, view: View, xy: np.ndarray, last: State, seen: np.ndarray, firm: np.ndarray
@@ -272,4 +327,4 @@ class MultiFollower:
 
 def multi_tracker() -> FollowingTracker:
     """The tracker called "flow"."""
-    return FollowingTracker("flow", MultiFollower, asdict(Settings()))
+    return FollowingTracker("flow", frame_by_frame(MultiFollower), asdict(Settings()))

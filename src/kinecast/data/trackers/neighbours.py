@@ -53,6 +53,11 @@ class Neighbours:
         blend = theirs[:, None] * mean + prior_trust[:, None] * prior
         return (blend / np.maximum(total, 1e-6)[:, None]).astype(np.float32)
 
+    def share(self, which: Bool[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+        """Of what each point's neighbours are worth, the share that some of them have."""
+        total = np.maximum(self._worth.sum(1), 1e-6)
+        return (self._worth * which[self._near]).sum(1) / total
+
     def remember(self, moved: Float32[np.ndarray, "n 2"], seen: Bool[np.ndarray, " n"]) -> None:
         """Learn from one frame which neighbours move together."""
         apart = np.linalg.norm(moved[:, None] - moved[self._near], axis=-1)
