@@ -72,7 +72,8 @@ def dataset(parent: Any, name: str, dtype: str, shape: tuple[int | None, ...]) -
     fits = len(found.shape or ()) == len(shape) and all(
         want is None or got == want for got, want in zip(found.shape, shape, strict=True)
     )
-    if not fits or (dtype != found.dtype.name and found.dtype.kind not in dtype):
+    kinds = dtype if dtype.isalpha() else ""
+    if not fits or (dtype != found.dtype.name and found.dtype.kind not in kinds):
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
         raise UserError(
             f"expected {_where(parent, name)} {dtype} {wanted}, got {found.dtype} {found.shape}"

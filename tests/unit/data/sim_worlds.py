@@ -1,12 +1,10 @@
 """Small rendered worlds for tests, and whether this machine can draw."""
 
-import functools
-
 import numpy as np
 import pytest
+from installed import why_no_pictures
 
-from kinecast.core.errors import UserError
-from kinecast.data.synth.sim import contacts, gl
+from kinecast.data.synth.sim import contacts
 from kinecast.data.synth.sim.engine import mujoco
 from kinecast.data.synth.sim.setup import CameraPath, Setup, Thing
 
@@ -14,16 +12,7 @@ FOVY = 0.8
 G = 9.81
 
 
-@functools.cache
-def _why_no_pictures():
-    try:
-        gl.context(16, 16).free()
-    except UserError as error:
-        return str(error)
-    return ""
-
-
-needs_gl = pytest.mark.skipif(bool(_why_no_pictures()), reason=_why_no_pictures())
+needs_gl = pytest.mark.skipif(bool(why_no_pictures()), reason=why_no_pictures())
 
 
 def camera(position=(0.0, -8.0, 1.0), target=(0.0, 0.0, 1.0), **kwargs):

@@ -186,6 +186,10 @@ def test_wrong_layouts_name_what_is_missing(tmp_path):
         next(importer("libero").items(tmp_path))
     with pytest.raises(UserError, match="root/agentview/video"):
         next(importer("atm").items(tmp_path))
+    with h5py.File(tmp_path / "a_demo.hdf5", "w") as file:
+        file["data/demo_0/obs/agentview_rgb"] = np.zeros((T, H, W, 3), np.int64)
+    with pytest.raises(UserError, match="got int64"):
+        next(importer("libero").items(tmp_path))
     (tmp_path / "a_demo.hdf5").write_bytes(b"not one")
     with pytest.raises(UserError, match="expected an HDF5 file"):
         next(importer("libero").items(tmp_path))

@@ -100,6 +100,7 @@ def _read(path: Path, options: Options) -> Iterator[Untracked]:
 def _stored_flipped(file: Path, attrs: Any) -> bool:
     """Whether the bottom row comes first; files say so, those that do not are as published."""
     convention = attrs.get("macros_image_convention", "opengl")
+    convention = convention.decode() if isinstance(convention, bytes) else convention
     if convention not in ("opengl", "opencv"):
         raise UserError(
             f"expected macros_image_convention opengl or opencv in {file}, got {convention!r}"
