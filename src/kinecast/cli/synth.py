@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from kinecast.cli.progress import progress_bar
+from kinecast.cli.sizes import parse_size
 from kinecast.cli.synth_rendered import Asked, write_rendered
-from kinecast.core.coords import REFERENCE_SIZE, Size, check_size
+from kinecast.core.coords import REFERENCE_SIZE
 from kinecast.core.errors import UserError
 from kinecast.core.tracks import Tracks
 from kinecast.data.synth import FAMILIES, HELD_OUT, TRAIN_MIX, generate
@@ -82,7 +83,7 @@ def synth(
                 "moves by physics on the CPU; leave them out"
             )
         asked = Asked(
-            family, seed, n, futures, frames, None if size is None else _parse_size(size), fps,
+            family, seed, n, futures, frames, None if size is None else parse_size(size), fps,
             anchor, camera, stride, renderer,
         )  # fmt: skip
         report = write_rendered(asked, out, workers)
@@ -95,7 +96,7 @@ def synth(
             f"rendered family ({', '.join(RENDERED)}), got the family {family}"
         )
     frames = 162 if frames is None else frames
-    frame = REFERENCE_SIZE if size is None else _parse_size(size)
+    frame = REFERENCE_SIZE if size is None else parse_size(size)
     names: list[str] = []
     drawn: list[Tracks] = []
     captions: list[str] = []
@@ -140,10 +141,3 @@ def _print_families(json_: bool) -> None:
     for name, entry in RENDERED.items():
         table.add_row(name, "rendered", entry.about)
     Console().print(table)
-
-
-def _parse_size(text: str) -> Size:
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() for part in parts):
-        raise UserError(f"expected --size WxH such as 832x480, got {text!r}")
-    return check_size((int(parts[0]), int(parts[1])))

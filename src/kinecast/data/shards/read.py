@@ -51,6 +51,7 @@ class Shard:
         frames: of each clip.
         pictures: what is kept of the videos: none, first or all.
         about: provenance that the writer stated.
+        digest: SHA-256 of the seal and the footer: that of all that is stored.
         damage: the damaged clips that iterating has skipped.
 
     Raises:
@@ -66,6 +67,7 @@ class Shard:
         if not self.path.is_file():
             raise UserError(f"no such shard: {self.path}; check the path")
         self._sealed: SealedFile = self._checked(None, lambda: SealedFile(self.path))
+        self.digest: str = self._sealed.digest
         facts = self._checked(None, self._read_footer)
         if facts["version"] != schema.VERSION:
             raise UserError(

@@ -78,6 +78,7 @@ class SealedFile(io.RawIOBase):
     Attributes:
         metadata: of Parquet, from the verified footer.
         parts: number of hashes in the seal.
+        digest: SHA-256 of the seal and the footer, in hex.
 
     Raises:
         ValueError: the file is torn, corrupt or has no seal.
@@ -92,6 +93,7 @@ class SealedFile(io.RawIOBase):
         except Exception:
             self._file.close()
             raise
+        self.digest = hashlib.sha256(self._hashes + footer).hexdigest()
         length = len(footer).to_bytes(4, "little")
         alone = pa.BufferReader(_PARQUET + footer + length + _PARQUET)
         self.metadata = pq.read_metadata(alone)
