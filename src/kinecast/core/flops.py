@@ -52,9 +52,9 @@ def peak(where: torch.device, dtype: torch.dtype) -> Peak:
     clock, cpu = 0.0, 0.0
     for side in MATRICES:
         matrix = torch.rand(side, side, generator=rng.generator(side)).to(where, dtype)
-        once, _ = fastest(lambda m=matrix: m @ m, where)  # type: ignore[misc]
+        once, _ = fastest(lambda m=matrix: m @ m, where)
         times = 1 + int(SUSTAINED / once)
-        spent = timed(lambda m=matrix, n=times: _squares(m, n), where)  # type: ignore[misc]
+        spent = timed(lambda m=matrix, n=times: _squares(m, n), where)
         clock = max(clock, times * 2 * side**3 / spent[0])
         cpu = max(cpu, times * 2 * side**3 / spent[1])
         if once > LONGEST:
