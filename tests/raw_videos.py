@@ -42,7 +42,7 @@ def write_folder(folder, good=2):
     """Videos a, b, ... and one with cuts; an empty, a corrupt, a truncated and a still one."""
     folder.mkdir(parents=True)
     for k in range(good):
-        write(folder / f"{'abcdefgh'[k]}.mp4", moving(k, 17))
+        write(folder / f"{chr(ord('a') + k)}.mp4", moving(k, 17))
     write(folder / "cuts.mp4", moving(20, 9), moving(21, 5), moving(22, 8))
     write(folder / "still.mp4", moving(30, 10, step=0.0))
     (folder / "empty.mp4").touch()

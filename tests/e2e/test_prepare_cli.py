@@ -111,7 +111,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(words, message, videos, tmp_pa
 @pytest.mark.slow
 def test_ten_kills_at_random_moments(tmp_path):
     """Of the whole group; each a moment after the run got a little further than the one before."""
-    videos, out = raw_videos.write_folder(tmp_path / "videos", good=8), tmp_path / "out"
+    videos, out = raw_videos.write_folder(tmp_path / "videos", good=20), tmp_path / "out"
     raw_videos.run(videos, tmp_path / "whole")
     rng = np.random.default_rng(0)
     for _ in range(10):
@@ -119,7 +119,7 @@ def test_ten_kills_at_random_moments(tmp_path):
         process = start(videos, out, "--workers", "2")
         while progress(out) <= before and process.poll() is None:
             time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.2))
         assert process.poll() is None, "too few videos for ten kills"
         kill(process)
     assert start(videos, out, "--workers", "2").wait() == 0
