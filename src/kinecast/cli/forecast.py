@@ -18,6 +18,7 @@ from kinecast.cli.forecast_plan import (
 from kinecast.cli.pokes import parse_pokes
 from kinecast.cli.progress import Stages, progress_bar, say
 from kinecast.cli.score_table import jsonable, print_scores
+from kinecast.cli.tracker import load_tracker
 from kinecast.core import device as devices
 from kinecast.core.cond import Frame, Pokes
 from kinecast.core.errors import UserError
@@ -25,7 +26,7 @@ from kinecast.core.forecast import Forecast
 from kinecast.core.grid import Grid
 from kinecast.core.tracks import Tracks
 from kinecast.core.video import Video
-from kinecast.data.trackers import get_tracker
+from kinecast.data.trackers import NETWORKS
 from kinecast.data.trackers.base import Tracker
 from kinecast.forecast.conditions import check_guidance, check_kinds, takes, window_of
 from kinecast.forecast.forecaster import Forecaster
@@ -60,6 +61,8 @@ def forecast(
     image_encoder: Path | None = None,
     text_encoder: Path | None = None,
     tracker: str = "flow",
+    weights: Path | None = None,
+    code: Path | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
     score: bool = False,
@@ -91,8 +94,10 @@ def forecast(
         model: a name (see: kinecast models) or a checkpoint folder.
         image_encoder: weights of the encoder that the model sees images through, if any.
         text_encoder: weights of the encoder that it reads texts through, if any.
-        tracker: what follows the points through the video.
-        device: auto, cuda, cuda:N, mps or cpu.
+        tracker: what follows the points through the video, as for kinecast track.
+        weights: a published tracker's weights file.
+        code: the folder of your clone of its code.
+        device: of the model, and of a published tracker: auto, cuda, cuda:N, mps or cpu.
         precision: of the large matrix products; coordinates are never rounded to half precision.
         score: compare with what happened after --at, beside trivial forecasts.
         json_: print one JSON object.
@@ -103,7 +108,7 @@ def forecast(
     stages = Stages()
     with stages("open"):
         source = open_video(video)
-        follow = get_tracker(tracker)
+        follow = load_tracker(tracker, weights, code, device if tracker in NETWORKS else "auto")
         forecaster = load(
             model,
             device,

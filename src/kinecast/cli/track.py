@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from kinecast.cli.progress import progress_bar, say
+from kinecast.cli.progress import progress_bar
+from kinecast.cli.tracker import load_tracker
 from kinecast.core.errors import UserError
 from kinecast.core.grid import Grid
-from kinecast.data.trackers import NETWORKS, get_tracker
 from kinecast.io.tracks_file import save_tracks
 from kinecast.io.video import open_video
 
@@ -50,9 +50,7 @@ def track(
         raise UserError(f"expected --out ending in .npz, got {out}")
     source = open_video(video)
     grid = Grid.over(source.size, stride)
-    follow = get_tracker(tracker, weights=weights, code=code, device=device)
-    if tracker in NETWORKS:
-        say(f"{NETWORKS[tracker].title}: {NETWORKS[tracker].licence}")
+    follow = load_tracker(tracker, weights, code, device)
     with progress_bar("tracking") as advance:
         tracks = follow.track(
             source, grid=grid, reference=reference, start=start, stop=stop, progress=advance

@@ -15,6 +15,7 @@ from kinecast.core.grid import Grid
 from kinecast.data.trackers import NETWORKS, get_tracker
 from kinecast.data.trackers.base import FollowingTracker
 from kinecast.data.trackers.windows import OVERLAP, WINDOW, Answer, in_windows
+from kinecast.io.forecast_file import load_forecast
 from kinecast.io.tracks_file import load_tracks
 from kinecast.io.video import write_video
 
@@ -230,6 +231,21 @@ def test_the_command_prints_the_licence(clone, tmp_path, capsys):
     assert load_tracks(out).source["licence"] == "Apache 2.0, code and weights"
     assert main(words) == 2
     assert "--weights FILE" in capsys.readouterr().err
+
+
+def test_a_forecast_is_made_of_such_tracks(clone, tmp_path, capsys):
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out"
+    write_video(clip, iter(np.full((6, 64, 96, 3), 9, np.uint8)), 24.0, SIZE)
+    code, weights = clone("tapir")
+    words = ["forecast", str(clip), "--out", str(out), "--samples", "1", "--horizon", "2"]
+    words += ["--stride", "32", "--device", "cpu", "--tracker", "tapir", "--code", str(code)]
+    assert main(words) == 2
+    assert "--weights FILE" in capsys.readouterr().err
+    assert main([*words, "--weights", str(weights)]) == 0
+    assert "BootsTAPIR: Apache 2.0" in capsys.readouterr().err
+    history = load_forecast(out / "forecast.npz").history
+    assert history.source["tracker"] == "tapir"
+    assert (len(history), history.count) == (6, 6)
 
 
 @pytest.mark.parametrize("given", [{"weights": Path("a.pth")}, {"code": Path()}, {"device": "cpu"}])
