@@ -11,10 +11,10 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from kinecast.cli.progress import progress_bar, say
+from kinecast.cli.tracker import load_tracker
 from kinecast.core.errors import UserError
 from kinecast.data.builders import BUILDERS, builder
 from kinecast.data.builders.base import Outcome, with_settings
-from kinecast.data.trackers import NETWORKS, get_tracker
 from kinecast.io.atomic import atomic_folder
 
 REPORT = "report.json"
@@ -60,9 +60,7 @@ def build(
     source = Path(sources[0]) if sources else Path()
     if sources and not source.exists():
         raise UserError(f"no such file or folder: {source}; check the path")
-    follow = get_tracker(tracker, weights=weights, code=code, device=device)
-    if tracker in NETWORKS:
-        say(f"{NETWORKS[tracker].title}: {NETWORKS[tracker].licence}")
+    follow = load_tracker(tracker, weights, code, device)
     outcomes: list[Outcome] = []
     with progress_bar("building") as advance, atomic_folder(out) as folder:
 
