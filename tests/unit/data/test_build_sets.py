@@ -33,7 +33,7 @@ class KnownTracker:
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch):
-    monkeypatch.setattr(build_verb, "get_tracker", lambda *_, **__: KnownTracker())
+    monkeypatch.setattr(build_verb, "load_tracker", lambda *_: KnownTracker())
 
 
 def build(capsys, *words):

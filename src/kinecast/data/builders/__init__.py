@@ -1,17 +1,15 @@
 """Builders of the papers' evaluation sets, one file each; imported when one is asked for."""
 
-from importlib import import_module
-
-from kinecast.core.errors import UserError, did_you_mean
+from kinecast.core.table import find
 from kinecast.data.builders.base import Builder
 
 __all__ = ["BUILDERS", "Builder", "builder"]
 
-BUILDERS = {  # name -> module of this package with a BUILDER
-    "trajloom-bench": "trajloom_bench",
-    "whn-kubric": "whn_kubric",
-    "physics101-crops": "physics101_crops",
-    "zipmo-open-set": "zipmo_open_set",
+BUILDERS = {  # name -> "module:attribute"
+    "trajloom-bench": "kinecast.data.builders.trajloom_bench:BUILDER",
+    "whn-kubric": "kinecast.data.builders.whn_kubric:BUILDER",
+    "physics101-crops": "kinecast.data.builders.physics101_crops:BUILDER",
+    "zipmo-open-set": "kinecast.data.builders.zipmo_open_set:BUILDER",
 }
 
 
@@ -22,10 +20,5 @@ def builder(name: str) -> Builder:
         UserError: no builder has that name.
         MissingExtraError: it needs a package that is not installed.
     """
-    if name not in BUILDERS:
-        raise UserError(
-            f"expected an evaluation set of {', '.join(BUILDERS)}, got {name!r}"
-            f"{did_you_mean(name, BUILDERS)}"
-        )
-    found: Builder = import_module(f"{__name__}.{BUILDERS[name]}").BUILDER
+    found: Builder = find(BUILDERS, name, "an evaluation set")
     return found

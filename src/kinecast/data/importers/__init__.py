@@ -1,32 +1,30 @@
 """Importers of published data sets, one file each; nothing is imported before it is asked for."""
 
-from importlib import import_module
-
-from kinecast.core.errors import UserError, did_you_mean
+from kinecast.core.table import find
 from kinecast.data.importers.base import Importer, Item, Untracked
 
 __all__ = ["IMPORTERS", "Importer", "Item", "Untracked", "importer"]
 
-IMPORTERS = {  # name -> "module:attribute" of this package
-    "tapvid": "tapvid:IMPORTER",
-    "tapvid-kinetics": "tapvid_kinetics:IMPORTER",
-    "movi": "movi:IMPORTER",
-    "trajloom": "trajloom:IMPORTER",
-    "trajloom-eval": "trajloom_eval:IMPORTER",
-    "davis": "davis:IMPORTER",
-    "libero": "libero:IMPORTER",
-    "atm": "atm:IMPORTER",
-    "physion": "physion:IMPORTER",
-    "physics101": "physics101:IMPORTER",
-    "whn": "whn:IMPORTER",
-    "whn-rollouts": "whn_rollouts:IMPORTER",
-    "zipmo": "zipmo:IMPORTER",
-    "zipmo-eval": "zipmo_eval:IMPORTER",
-    "flow-poke": "flow_poke:IMPORTER",
-    "physics-iq": "physics_iq:IMPORTER",
-    "lerobot": "lerobot:IMPORTER",
-    "shards": "shards:IMPORTER",
-    "videos": "videos:IMPORTER",
+IMPORTERS = {  # name -> "module:attribute"
+    "tapvid": "kinecast.data.importers.tapvid:IMPORTER",
+    "tapvid-kinetics": "kinecast.data.importers.tapvid_kinetics:IMPORTER",
+    "movi": "kinecast.data.importers.movi:IMPORTER",
+    "trajloom": "kinecast.data.importers.trajloom:IMPORTER",
+    "trajloom-eval": "kinecast.data.importers.trajloom_eval:IMPORTER",
+    "davis": "kinecast.data.importers.davis:IMPORTER",
+    "libero": "kinecast.data.importers.libero:IMPORTER",
+    "atm": "kinecast.data.importers.atm:IMPORTER",
+    "physion": "kinecast.data.importers.physion:IMPORTER",
+    "physics101": "kinecast.data.importers.physics101:IMPORTER",
+    "whn": "kinecast.data.importers.whn:IMPORTER",
+    "whn-rollouts": "kinecast.data.importers.whn_rollouts:IMPORTER",
+    "zipmo": "kinecast.data.importers.zipmo:IMPORTER",
+    "zipmo-eval": "kinecast.data.importers.zipmo_eval:IMPORTER",
+    "flow-poke": "kinecast.data.importers.flow_poke:IMPORTER",
+    "physics-iq": "kinecast.data.importers.physics_iq:IMPORTER",
+    "lerobot": "kinecast.data.importers.lerobot:IMPORTER",
+    "shards": "kinecast.data.importers.shards:IMPORTER",
+    "videos": "kinecast.data.importers.videos:IMPORTER",
 }
 
 
@@ -37,11 +35,5 @@ def importer(name: str) -> Importer:
         UserError: no importer has that name.
         MissingExtraError: it needs a package that is not installed.
     """
-    if name not in IMPORTERS:
-        raise UserError(
-            f"expected a data set of {', '.join(sorted(IMPORTERS))}, got {name!r}"
-            f"{did_you_mean(name, IMPORTERS)}"
-        )
-    module, attribute = IMPORTERS[name].split(":")
-    found: Importer = getattr(import_module(f"{__name__}.{module}"), attribute)
+    found: Importer = find(IMPORTERS, name, "a data set")
     return found
