@@ -9,11 +9,12 @@ These clips measure trackers. (Worlds for training a forecaster need no pixels: 
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from kinecast.core import coords, rng
 from kinecast.core.clip import Clip
@@ -70,6 +71,13 @@ KINDS = {
 }
 
 
+class Moves(Protocol):
+    """What a layer does."""
+
+    def pose(self, t: float) -> Float[np.ndarray, "3 3"]:
+        """Homography from the layer (centred) to the frame, in edge-aligned pixels, at time t."""
+
+
 @dataclass(frozen=True)
 class Motion:
     """A pose over time: each parameter is start + rate*t + swing*(sin(w*t + phase) - sin(phase)).
@@ -85,7 +93,7 @@ class Motion:
     phase: Float[np.ndarray, "7"]
 
     def pose(self, t: float) -> Float[np.ndarray, "3 3"]:
-        """Homography from the layer (centred) to the frame, in edge-aligned pixels, at time t."""
+        """See `Moves`."""
         wave = np.sin(self.frequency * t + self.phase) - np.sin(self.phase)
         x, y, angle, log_scale, shear, u, v = self.start + self.rate * t + self.swing * wave
         c, s = np.cos(angle) * np.exp(log_scale), np.sin(angle) * np.exp(log_scale)
@@ -129,7 +137,7 @@ class Layer:
     """
 
     texture: UInt8[np.ndarray, "h w 4"]
-    motion: Motion
+    motion: Moves
     outline: Outline | None
 
     def covers(self, xy: Float[np.ndarray, "*n 2"], t: float) -> Bool[np.ndarray, "*n"]:
@@ -216,7 +224,7 @@ def layered_clip(
         )
     size = coords.check_size(size)
     generator = rng.generator(seed, list(KINDS).index(kind), 0)
-    layers = _Draws(generator, size, frames).layers(KINDS[kind])
+    layers = LayerDraws(generator, size, frames).layers(KINDS[kind])
     name = f"{kind}-{seed}"
     video = Video(LayeredSource(layers, frames, size, KINDS[kind], seed), name)
     return Clip(
@@ -228,7 +236,27 @@ def exact_tracks(
     layers: list[Layer], frames: int, size: Size, grid: Grid, reference: int
 ) -> Tracks:
     """Where the points of a grid, laid on a reference frame, go with the layers they lie on."""
-    points = grid.points().reshape(-1, 2).astype(np.float64)
+    xy, visible = follow_layers(layers, frames, size, grid.points().reshape(-1, 2), reference)
+    return Tracks(
+        xy=xy,
+        visible=visible,
+        size=size,
+        query_frame=np.full(grid.count, reference, np.int64),
+        fps=FPS,
+        grid=grid,
+        source={"tracker": "exact"},
+    )
+
+
+def follow_layers(
+    layers: list[Layer],
+    frames: int,
+    size: Size,
+    laid: Float32[np.ndarray, "n 2"],
+    reference: int,
+) -> tuple[Float32[np.ndarray, "t n 2"], Bool[np.ndarray, "t n"]]:
+    """Where points laid on a reference frame go with the layers they lie on, and when seen."""
+    points = laid.astype(np.float64)
     owner = np.zeros(len(points), np.int64)
     for index, layer in enumerate(layers):
         owner[layer.covers(points, reference)] = index
@@ -246,15 +274,7 @@ def exact_tracks(
         visible[t] = ~hidden & coords.inside(xy[t], size)
     xy[reference] = points
     visible[reference] = True
-    return Tracks(
-        xy=xy,
-        visible=visible,
-        size=size,
-        query_frame=np.full(len(points), reference, np.int64),
-        fps=FPS,
-        grid=grid,
-        source={"tracker": "exact"},
-    )
+    return xy, visible
 
 
 def project(
@@ -269,7 +289,7 @@ def _shift(x: float, y: float | None = None) -> Float[np.ndarray, "3 3"]:
     return np.array([[1.0, 0, x], [0, 1, x if y is None else y], [0, 0, 1]])
 
 
-class _Draws:
+class LayerDraws:
     """Random layers of one clip, drawn in order from one generator."""
 
     def __init__(self, generator: torch.Generator, size: Size, frames: int) -> None:
@@ -285,78 +305,85 @@ class _Draws:
             *(self._post() for _ in range(kind.posts)),
         ]
 
-    def _uniform(self, low: float, high: float, *shape: int) -> np.ndarray:
+    def uniform(self, low: float, high: float, *shape: int) -> np.ndarray:
+        """Float64 in [low, high)."""
         return low + (high - low) * torch.rand(shape, generator=self._generator).double().numpy()
 
     def _background(self, kind: Kind) -> Layer:
         swing = np.zeros(PARAMETERS)
-        swing[:2] = kind.camera * self._short * self._uniform(0.5, 1, 2)
-        swing[2:5] = 0.1 * kind.turn * self._uniform(-1, 1, 3)
-        swing[5:] = 0.3 * kind.tilt / max(self._size) * self._uniform(-1, 1, 2)
+        swing[:2] = kind.camera * self._short * self.uniform(0.5, 1, 2)
+        swing[2:5] = 0.1 * kind.turn * self.uniform(-1, 1, 3)
+        swing[5:] = 0.3 * kind.tilt / max(self._size) * self.uniform(-1, 1, 2)
         middle = np.asarray(self._size) / 2
-        motion = self._motion(np.r_[middle, np.zeros(PARAMETERS - 2)], swing)
-        contrast = 3.0 if kind.flat else float(self._uniform(25, 60))
-        return Layer(self._texture(contrast), motion, None)
+        motion = self.motion(np.r_[middle, np.zeros(PARAMETERS - 2)], swing)
+        contrast = 3.0 if kind.flat else float(self.uniform(25, 60))
+        return Layer(self.texture(contrast), motion, None)
 
     def _object(self, kind: Kind) -> Layer:
-        radii = self._short * self._uniform(0.12, 0.28, 2)
-        outline = self._outline(radii, 0.12)
+        radii = self._short * self.uniform(0.12, 0.28, 2)
+        outline = self.outline(radii, 0.12)
         swing = np.zeros(PARAMETERS)
-        swing[:2] = 0.5 * kind.travel * self._short * self._uniform(0.4, 1, 2)
-        swing[2:5] = kind.turn * self._uniform(-1, 1, 3) * [1, 0.4, 0.3]
-        swing[5:] = kind.tilt / (2 * radii) * self._uniform(-1, 1, 2)
+        swing[:2] = 0.5 * kind.travel * self._short * self.uniform(0.4, 1, 2)
+        swing[2:5] = kind.turn * self.uniform(-1, 1, 3) * [1, 0.4, 0.3]
+        swing[5:] = kind.tilt / (2 * radii) * self.uniform(-1, 1, 2)
         start = np.zeros(PARAMETERS)
-        start[:2] = np.asarray(self._size) * self._uniform(0.2, 0.8, 2)
-        start[2] = self._uniform(-3, 3)
+        start[:2] = np.asarray(self._size) * self.uniform(0.2, 0.8, 2)
+        start[2] = self.uniform(-3, 3)
         rate = np.zeros(PARAMETERS)
         if kind.leave:
-            angle = self._uniform(0, 2 * np.pi)
-            far = kind.travel * max(self._size) * float(self._uniform(0.8, 1.5))
+            angle = self.uniform(0, 2 * np.pi)
+            far = kind.travel * max(self._size) * float(self.uniform(0.8, 1.5))
             rate[:2] = far / self._last * np.array([np.cos(angle), np.sin(angle)])
             swing[:2] *= 0.1
-        texture = self._texture(float(self._uniform(15, 60)), outline)
-        return Layer(texture, self._motion(start, swing, rate), outline)
+        texture = self.texture(float(self.uniform(15, 60)), outline)
+        return Layer(texture, self.motion(start, swing, rate), outline)
 
     def _post(self) -> Layer:
         W, H = self._size
-        outline = self._outline(np.array([self._uniform(0.03, 0.08) * W, 0.9 * H]), 0.0)
+        outline = self.outline(np.array([self.uniform(0.03, 0.08) * W, 0.9 * H]), 0.0)
         start, rate = np.zeros(PARAMETERS), np.zeros(PARAMETERS)
-        sides = (-0.2 * W, 1.2 * W) if self._uniform(0, 1) < 0.5 else (1.2 * W, -0.2 * W)
-        start[:2] = sides[0], self._uniform(0.3, 0.7) * H
-        start[2] = self._uniform(-0.3, 0.3)
-        rate[0] = (sides[1] - sides[0]) / self._last * self._uniform(0.7, 1.3)
-        texture = self._texture(float(self._uniform(15, 60)), outline)
-        return Layer(texture, self._motion(start, np.zeros(PARAMETERS), rate), outline)
+        sides = (-0.2 * W, 1.2 * W) if self.uniform(0, 1) < 0.5 else (1.2 * W, -0.2 * W)
+        start[:2] = sides[0], self.uniform(0.3, 0.7) * H
+        start[2] = self.uniform(-0.3, 0.3)
+        rate[0] = (sides[1] - sides[0]) / self._last * self.uniform(0.7, 1.3)
+        texture = self.texture(float(self.uniform(15, 60)), outline)
+        return Layer(texture, self.motion(start, np.zeros(PARAMETERS), rate), outline)
 
-    def _motion(
+    def motion(
         self, start: np.ndarray, swing: np.ndarray, rate: np.ndarray | None = None
     ) -> Motion:
-        turns = self._uniform(0.5, 1.5, PARAMETERS)  # periods in the clip
+        """A pose that swings 0.5 to 1.5 times in the clip, each parameter on its own."""
+        turns = self.uniform(0.5, 1.5, PARAMETERS)
         return Motion(
             start=start,
             rate=np.zeros(PARAMETERS) if rate is None else rate,
             swing=swing,
             frequency=2 * np.pi * turns / self._last,
-            phase=self._uniform(0, 2 * np.pi, PARAMETERS),
+            phase=self.uniform(0, 2 * np.pi, PARAMETERS),
         )
 
-    def _outline(self, radii: np.ndarray, wave: float) -> Outline:
+    def outline(self, radii: np.ndarray, wave: float) -> Outline:
+        """A closed curve about an ellipse, off it by up to three times `wave`."""
         return Outline(
             radii=(float(radii[0]), float(radii[1])),
-            wave=self._uniform(-wave, wave, 3),
-            phase=self._uniform(0, 2 * np.pi, 3),
+            wave=self.uniform(-wave, wave, 3),
+            phase=self.uniform(0, 2 * np.pi, 3),
         )
 
-    def _texture(self, contrast: float, outline: Outline | None = None) -> np.ndarray:
-        """Smooth colour noise of several octaves around one colour, cut to the outline."""
-        side = TEXTURE_SIDE
+    def texture(
+        self, contrast: float, outline: Outline | None = None, side: int = TEXTURE_SIDE
+    ) -> np.ndarray:
+        """Smooth colour noise of several octaves around one colour, RGBA cut to the outline.
+
+        `side` pixels a side where there is no outline.
+        """
         if outline is not None:  # room for the outline's waves
             side = int(2 * np.ceil(1.5 * max(outline.radii)))
         image = np.zeros((side, side, 3))
         for cells, share in ((side // 64 + 2, 0.5), (side // 16 + 2, 0.7), (side // 5 + 2, 0.5)):
-            octave = self._uniform(-1, 1, cells, cells, 3)
+            octave = self.uniform(-1, 1, cells, cells, 3)
             image += share * cv2.resize(octave, (side, side), interpolation=cv2.INTER_CUBIC)
-        image = np.clip(self._uniform(60, 195, 3) + contrast * image, 0, 255)
+        image = np.clip(self.uniform(60, 195, 3) + contrast * image, 0, 255)
         alpha = np.ones((side, side, 1))
         if outline is not None:
             centres = np.moveaxis(np.mgrid[:side, :side][::-1], 0, -1).astype(np.float32)

@@ -82,6 +82,45 @@ def check_disjoint(train: Sequence[str | Path], validation: Sequence[str | Path]
         )
 
 
+@dataclass(frozen=True)
+class Recording:
+    """Clips that are not independent of each other.
+
+    Attributes:
+        clips: their places among all clips of the shards, in order.
+        key: the smallest of their content hashes: the same whatever they are called.
+    """
+
+    clips: tuple[int, ...]
+    key: bytes
+
+
+def recordings(paths: Sequence[str | Path]) -> list[Recording]:
+    """All clips of some shards, those that the guard finds dependent together.
+
+    Raises:
+        DamageError: a damaged shard.
+    """
+    signatures = [signature for _, signature in _signatures(paths)]
+    first = list(range(len(signatures)))  # of each clip, one that stands for its recording
+
+    def root(i: int) -> int:
+        while first[i] != i:
+            first[i] = i = first[first[i]]
+        return i
+
+    for pairs in (_same_video, _same_content, _same_motion, _same_picture):
+        for i, j, _ in pairs(signatures, signatures):
+            first[max(root(i), root(j))] = min(root(i), root(j))
+    together: dict[int, list[int]] = {}
+    for i in range(len(signatures)):
+        together.setdefault(root(i), []).append(i)
+    return [
+        Recording(tuple(clips), min(signatures[i].content for i in clips))
+        for clips in together.values()
+    ]
+
+
 def _signatures(paths: Sequence[str | Path]) -> Iterator[tuple[str, Signature]]:
     for path in paths:
         shard = open_shard(path)
