@@ -42,7 +42,7 @@ def test_switches_measures_each_one(capsys, model, tmp_path):
 
 
 def test_speed_times_each_stage(capsys, model, monkeypatch):
-    monkeypatch.setattr("kinecast.bench.speed.REPEATS", 1)
+    monkeypatch.setattr("kinecast.core.flops.REPEATS", 1)
     report = bench(capsys, "speed", "--model", model, "--precision", "bf16", "--steps", "2")
     assert report["model"] == model
     assert (report["precision"], report["steps"]) == ("bf16", 2)

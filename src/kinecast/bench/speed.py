@@ -4,7 +4,6 @@ Of what is measured twice, the ratio counts: how far from the machine's own peak
 much more it costs to compute anew what depends on the clip alone (`bench.uncached`).
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,23 +11,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from kinecast.bench.example import example
 from kinecast.bench.uncached import uncached_velocity
 from kinecast.core import device as devices
-from kinecast.core import rng
+from kinecast.core import flops, rng
 from kinecast.flow.sampler import Velocity, euler, uniform_times
 from kinecast.forecast.memory import in_chunks, plan_chunk
 from kinecast.forecast.prepare import HALF, Precision
 
-REPEATS = 5
 LONG = 5.0  # seconds: what takes longer is measured once
 SAMPLES = 8
-MATRICES = (512, 1024, 2048, 4096, 8192, 16384)  # sides, for the peak
 SMALL = 1e-12  # velocities of zero, of an untrained network, deviate by nothing
-PEAK_SECONDS = 0.1  # a larger matrix is not tried once a product takes this long
-SUSTAINED = 0.5  # seconds of products one after another: what a burst reaches, no network keeps up
 
 
 @dataclass(frozen=True)
@@ -162,17 +156,8 @@ class Meter:
         report: Callable[[Stage], None] | None = None,
     ) -> None:
         self._where, self._report = where, report
-        self.peak, self.peak_cpu = 0.0, 0.0  # operations a second, a CPU-second
-        for side in MATRICES:
-            matrix = torch.rand(side, side, generator=rng.generator(side))
-            matrix = matrix.to(where, HALF.get(precision, torch.float32))
-            once, _ = self._fastest(lambda m=matrix: m @ m)  # type: ignore[misc]
-            times = 1 + int(SUSTAINED / once)
-            seconds, cpu_seconds = self._timed(lambda m=matrix, n=times: _squares(m, n))  # type: ignore[misc]
-            self.peak = max(self.peak, times * 2 * side**3 / seconds)
-            self.peak_cpu = max(self.peak_cpu, times * 2 * side**3 / cpu_seconds)
-            if once > PEAK_SECONDS:
-                break
+        peak = flops.peak(where, HALF.get(precision, torch.float32))
+        self.peak, self.peak_cpu = peak.clock, peak.cpu  # operations a second, a CPU-second
 
     def work(self, seconds: float, cpu_seconds: float) -> float:
         """What counts: CPU-seconds on a CPU, where others may be at work too."""
@@ -181,8 +166,10 @@ class Meter:
     def __call__(self, name: str, run: Callable[[], object]) -> Stage:
         """Run a stage, first to count its operations, then, unless it is long, to time it."""
         devices.reset_peak_memory(self._where)
-        count, first = self._counted(run)
-        seconds, cpu_seconds = first if first[0] > LONG else self._fastest(run)
+        with flops.counted() as count_so_far:
+            first = flops.timed(run, self._where)
+        count = count_so_far()
+        seconds, cpu_seconds = first if first[0] > LONG else flops.fastest(run, self._where)
         peak = self.work(self.peak, self.peak_cpu)
         stage = Stage(
             name=name,
@@ -195,33 +182,6 @@ class Meter:
         if self._report is not None:
             self._report(stage)
         return stage
-
-    def _counted(self, run: Callable[[], object]) -> tuple[int, tuple[float, float]]:
-        fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-
-        def attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-            return sdpa_flop_count(query, key, value)
-
-        counter = FlopCounterMode(display=False, custom_mapping={fused: attention})
-        with counter:
-            spent = self._timed(run)
-        return counter.get_total_flops(), spent
-
-    def _fastest(self, run: Callable[[], object]) -> tuple[float, float]:
-        runs = [self._timed(run) for _ in range(REPEATS)]
-        return min(seconds for seconds, _ in runs), min(cpu for _, cpu in runs)
-
-    def _timed(self, run: Callable[[], object]) -> tuple[float, float]:
-        devices.synchronise(self._where)
-        clock, cpu = time.perf_counter(), time.process_time()
-        run()
-        devices.synchronise(self._where)
-        return time.perf_counter() - clock, time.process_time() - cpu
-
-
-def _squares(matrix: Tensor, times: int) -> None:
-    for _ in range(times):
-        matrix @ matrix
 
 
 def to_json(result: Speed) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from kinecast.nn.attention import SelfAttention
 from kinecast.nn.mlp import MLP
@@ -58,7 +59,13 @@ class Branch(nn.Module):
 
 
 class Block(nn.ModuleDict):
-    """Named branches, applied in order."""
+    """Named branches, applied in order.
+
+    Attributes:
+        recompute: keep none of its activations for the gradient, compute them again.
+    """
+
+    recompute = False
 
     def forward(
         self,
@@ -67,9 +74,25 @@ class Block(nn.ModuleDict):
         inputs: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Float[Tensor, "b *tokens d"]:
         """Apply the branches; `inputs` maps a branch to what its operation takes beside x."""
+        if self.recompute and torch.is_grad_enabled():
+            out: Tensor = checkpoint(self._branches, x, cond, inputs, use_reentrant=False)
+            return out
+        return self._branches(x, cond, inputs)
+
+    def _branches(
+        self,
+        x: Float[Tensor, "b *tokens d"],
+        cond: Tensor | None,
+        inputs: Mapping[str, Mapping[str, Any]] | None,
+    ) -> Float[Tensor, "b *tokens d"]:
         for name, branch in self.items():
             x = branch(x, cond, **(inputs or {}).get(name, {}))
         return x
+
+
+def blocks(network: nn.Module) -> list[Block]:
+    """All blocks of a network."""
+    return [module for module in network.modules() if isinstance(module, Block)]
 
 
 def gated_block(width: int, heads: int) -> Block:

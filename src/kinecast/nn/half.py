@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from kinecast.nn.block import Block, Branch
+from kinecast.nn.block import Branch, blocks
 
 
 class HalfLinear(nn.Module):
@@ -39,7 +39,7 @@ def halve(network: nn.Module, dtype: torch.dtype) -> None:
     Modulations and norms, and feed-forward branches outside blocks (which embed coordinates and
     times in ZipMo), are left as they are.
     """
-    for block in [module for module in network.modules() if isinstance(module, Block)]:
+    for block in blocks(network):
         for branch in block.values():
             assert isinstance(branch, Branch)
             for owner in list(branch.op.modules()):

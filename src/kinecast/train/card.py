@@ -1,12 +1,23 @@
 """The model card that goes with exported weights."""
 
 import json
+from pathlib import Path
 
-from kinecast.train.recipe import Recipe
+from kinecast.train.recipe import Data, Recipe
 
 
 def card(recipe: Recipe) -> str:
     """README.md of a checkpoint: what it is, what it saw, its licence, how to make it again."""
+    data = recipe.data
+    assert isinstance(data, Data)
+    seen = "only on simulated worlds (`kinecast.data.synth`); no video was seen"
+    learned = "simulated worlds"
+    if data.shards:
+        learned = "those tracks"
+        seen = (
+            f"on tracks of videos (`data.shards={Path(data.shards).name}`); the licence of the "
+            "videos is that of their source"
+        )
     motion = (
         "Recorded motion used as ingredients of the worlds: CMU motion capture (obtained from "
         "mocap.cs.cmu.edu, created with funding from NSF EIA-0196217), Leap Motion "
@@ -14,7 +25,7 @@ def card(recipe: Recipe) -> str:
         "RealEstate10K (CC BY 4.0), UCY Crowds by Example (credit to Lerner, Chrysanthou and "
         "Lischinski), tracktor, SLEAP, deepof, "
         "hand_dapg, aframe-motion-capture-components.\n"
-        if recipe.data.motion
+        if data.motion and not data.shards
         else ""
     )
     stages = {name: optim.steps for name, optim in recipe.stages.items()}
@@ -28,12 +39,12 @@ History-conditioned forecasts of a dense grid of points: tracks and visibility o
 {recipe.model.frames} frames in, {recipe.model.frames} frames out, several samples.
 
 - Licence: Apache-2.0, weights and code.
-- Trained only on simulated worlds (`kinecast.data.synth`); no video was seen.
+- Trained {seen}.
 - Made by `kinecast train {recipe.name} size={recipe.size}`, seed {recipe.seed}; steps per stage:
   {json.dumps(stages)}.
 
 {motion}
 Limits: the weights know motion, not pictures. Objects that start to move by themselves, contacts
 that are not seen coming, and cuts are beyond them; the spread of the samples is learned from
-simulated worlds and may be too wide or too narrow on a given video.
+{learned} and may be too wide or too narrow on a given video.
 """

@@ -22,6 +22,7 @@ def summary(rows: Rows) -> dict[str, Any]:
         "loss_first": _mean(losses[:tenth]),
         "loss_last": _mean(losses[-tenth:]),
         "validation": best,
+        "throughput": next((r["throughput"] for r in reversed(rows) if "throughput" in r), {}),
     }
 
 
@@ -52,7 +53,7 @@ def write(out: Path, stages: Mapping[str, Rows]) -> dict[str, str]:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(curve, indent=1) + "\n")
     paths = {"curve": str(path)}
-    if curve and _has_matplotlib():
+    if curve and has_matplotlib():
         paths["plot"] = str(plot(curve, out / "curve.png"))
     return paths
 
@@ -80,7 +81,8 @@ def plot(curve: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
     return path
 
 
-def _has_matplotlib() -> bool:
+def has_matplotlib() -> bool:
+    """Whether pictures of curves can be drawn."""
     from importlib.util import find_spec
 
     return find_spec("matplotlib") is not None

@@ -5,7 +5,7 @@ latents of that pass's augmented clips. When the pool starts again, so does the 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from kinecast.core import rng
 from kinecast.train import checkpoint
-from kinecast.train.pool import WorldPool
+from kinecast.train.history_pool import HistoryPool
+from kinecast.train.once import made_once
 from kinecast.train.stage import Batch
 
 ENCODE = 12  # key of the augmentation of cached clips
@@ -42,17 +43,25 @@ class LatentBatch:
         """Some clips, as float32."""
         return replace(self, **{k: v[indices].float() for k, v in self.tensors().items()})
 
+    def rows(self, which: slice) -> "LatentBatch":
+        """Some of the clips."""
+        return replace(self, **{k: v[which] for k, v in self.tensors().items()})
+
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 class LatentCache:
-    """Batches of latents, keyed like the pool's batches."""
+    """Batches of latents, keyed like the pool's batches.
+
+    Attributes:
+        folder: where they are kept.
+    """
 
     def __init__(
         self,
-        pool: WorldPool,
+        pool: HistoryPool,
         encode: Callable[[Batch], LatentBatch],
         encoder: nn.Module,
         folder: Path,
@@ -60,20 +69,29 @@ class LatentCache:
         """Keep the latents of `encode` in a sub-folder named after the weights of `encoder`."""
         self._pool = pool
         self._encode = encode
-        self._folder = folder / f"{pool.name}-{weights_hash(encoder)}"
+        self.folder = folder / f"{pool.name}-{weights_hash(encoder)}"
         self._loaded: dict[int, tuple[int, LatentBatch]] = {}
 
     def batch(self, step: int, batch: int, *keys: int) -> LatentBatch:
-        """The latents of a step; see `WorldPool.place`."""
+        """The latents of a step; see `HistoryPool.place`."""
         place = self._pool.place(step, batch, *keys)
         return self._shard(place.number % self._pool.passes, place.which).take(place.indices)
+
+    def fill(self) -> Iterator[Path]:
+        """Encode every pass over every chunk that is not there yet; gives each file in turn."""
+        for number in range(self._pool.passes):
+            for which in range(len(self._pool.data.sizes)):
+                yield self._file(number, which)
+
+    def _file(self, number: int, which: int) -> Path:
+        path = self.folder / f"pass-{number:05d}-{which}.safetensors"
+        made_once(path, lambda: checkpoint.save(path, self._make(number, which)))
+        return path
 
     def _shard(self, number: int, which: int) -> LatentBatch:
         held = self._loaded.get(which)
         if held is None or held[0] != number:
-            path = self._folder / f"pass-{number:05d}-{which}.safetensors"
-            if not path.exists():
-                checkpoint.save(path, self._make(number, which))
+            path = self._file(number, which)
             tensors, _ = checkpoint.load(path)
             held = self._loaded[which] = (number, LatentBatch(**tensors))
         return held[1]

@@ -1,7 +1,9 @@
-"""What a run writes down: one JSON object a line, and a progress line on stderr.
+"""What a run writes down: one JSON object a line, pictures, and a progress line on stderr.
 
 `log.jsonl` holds, per stage, `{"step", "loss", parts..., "lr", "grad_norm", "seconds", "wait",
-"clips_per_second"}` for every logged step and `{"step", "validation": {...}}` for every validation.
+"clips_per_second"}` for every step ("skipped" instead of "loss" for one that was left out),
+`{"step", "validation": {...}}` for every validation and `{"step", "throughput": {...}}` at the end.
+`pictures/` holds what the last validation drew. Viewers (`train.viewers`) get the same.
 """
 
 import json
@@ -12,9 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from kinecast.core.errors import UserError
+from kinecast.io.image import write_image
+from kinecast.train.viewers import flat, viewers
+
+LOG = "log.jsonl"
 PLAIN_LINE_EVERY = 30.0  # seconds, where stderr is not a terminal
 
 
@@ -29,13 +37,61 @@ class RunLog:
         self._file = path.open("a")
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Append one row, flushed."""
-        self._file.write(json.dumps(_finite(row)) + "\n")
-        self._file.flush()
+        """Append one row, flushed.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        try:
+            self._file.write(json.dumps(_finite(row)) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self._file.name}: {error.strerror}; free some space, then run the "
+                "same command to continue from the last checkpoint"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+class StageLog:
+    """The log of one stage: its file, its pictures and the viewers; of several processes, one's."""
+
+    def __init__(self, folder: Path, step: int, main: bool) -> None:
+        self._folder = folder
+        self._file = RunLog(folder / LOG, step) if main else None
+        self._viewers = viewers(folder, step) if main else []
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append one row; see `RunLog.write`."""
+        if self._file is None:
+            return
+        self._file.write(row)
+        numbers = flat(row)
+        for viewer in self._viewers:
+            viewer.numbers(row["step"], numbers)
+
+    def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Write the pictures of a validation over those of the one before.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        if self._file is None:
+            return
+        for name, rgb in pictures.items():
+            write_image(self._folder / "pictures" / f"{name}.png", rgb)
+            for viewer in self._viewers:
+                viewer.picture(step, name, rgb)
+
+    def close(self) -> None:
+        """Close everything."""
+        for viewer in self._viewers:
+            viewer.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -11,10 +12,11 @@ from kinecast.flow.loss import flow_matching, visibility_weight
 from kinecast.flow.onpolicy import rollout_loss
 from kinecast.flow.path import path
 from kinecast.systems.trajloom.paper import PaperTrajLoom
+from kinecast.train.draw import first, normal, rows
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.latents import LatentBatch
 from kinecast.train.loop import stage_key
 from kinecast.train.paper_latents import latent_cache
-from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import Optim
 from kinecast.train.validate import Validation
 
@@ -28,16 +30,16 @@ class FlowStage:
     name = "flow"
 
     def __init__(
-        self, system: PaperTrajLoom, pool: WorldPool, optim: Optim, device: torch.device
+        self, system: PaperTrajLoom, pool: HistoryPool, optim: Optim, device: torch.device
     ) -> None:
         self.module = system.generator
         self._system, self._device, self._clips = system, device, optim.batch
-        self._cache = latent_cache(system, pool, device)
+        self.latents = latent_cache(system, pool, device)
         self._validation = Validation(pool.validation())
 
     def batch(self, step: int) -> LatentBatch:
         """Cached latents."""
-        return self._cache.batch(step, self._clips, stage_key(self.name))
+        return self.latents.batch(step, self._clips, stage_key(self.name))
 
     def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Eq. 9."""
@@ -48,6 +50,10 @@ class FlowStage:
         """Samples on held-out clips, beside the trivial baselines."""
         return self._validation.scores(self._system, self._device)
 
+    def pictures(self) -> dict[str, np.ndarray]:
+        """See `Validation.pictures`."""
+        return self._validation.pictures(self._system, self._device)
+
     def finish(self) -> None:
         """Nothing to do."""
 
@@ -55,7 +61,7 @@ class FlowStage:
         """The loss, and the source states it used."""
         z, cond = batch.future, self._cond(batch)
         source = self._system.source(self._noise(z, draw), cond)
-        t = times.mixture(len(z), draw).to(self._device)
+        t = rows(draw, len(z), lambda n: times.mixture(n, draw)).to(self._device)
         z_t, velocity = path(source, z, t, tube=TUBE * self._noise(z, draw))
         predicted = self._system.velocity(z_t, t, cond)
         return flow_matching(predicted, velocity, _weight(batch)), source
@@ -65,7 +71,7 @@ class FlowStage:
         return {"last": batch.history[:, -1], "context": context}
 
     def _noise(self, z: Tensor, draw: torch.Generator) -> Tensor:
-        return torch.randn(z.shape, generator=draw).to(self._device)
+        return normal(draw, tuple(z.shape)).to(self._device)
 
 
 class OnPolicyStage(FlowStage):
@@ -76,7 +82,10 @@ class OnPolicyStage(FlowStage):
     def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Eq. 14; the K evaluations are checkpointed, their activations would not fit."""
         matching, source = self._matching(batch, draw)
-        few = batch.take(torch.arange(min(ROLLOUT_CLIPS, len(batch)), device=self._device))
+        count, part = first(draw, len(batch), ROLLOUT_CLIPS)
+        if not count:  # the rollouts of this step are other processes' work
+            return matching, {"matching": matching.item(), "endpoint": 0.0, "consistency": 0.0}
+        few = batch.rows(slice(count))
         cond = self._cond(few)
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
@@ -87,10 +96,10 @@ class OnPolicyStage(FlowStage):
         terms = rollout_loss(velocity, source[: len(few)], few.future, grid, _weight(few))
         parts = {
             "matching": matching.item(),
-            "endpoint": terms.endpoint.item(),
-            "consistency": terms.consistency.item(),
+            "endpoint": part * terms.endpoint.item(),
+            "consistency": part * terms.consistency.item(),
         }
-        return matching + ROLLOUT_WEIGHT * terms.total, parts
+        return matching + ROLLOUT_WEIGHT * part * terms.total, parts
 
 
 def _weight(batch: LatentBatch) -> Tensor:

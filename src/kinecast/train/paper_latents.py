@@ -3,13 +3,13 @@
 import torch
 
 from kinecast.systems.trajloom.paper import PaperTrajLoom
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.latents import LatentBatch, LatentCache
 from kinecast.train.paper_vae import held
-from kinecast.train.pool import WorldPool
 from kinecast.train.stage import Batch
 
 
-def latent_cache(system: PaperTrajLoom, pool: WorldPool, device: torch.device) -> LatentCache:
+def latent_cache(system: PaperTrajLoom, pool: HistoryPool, device: torch.device) -> LatentCache:
     """Latents of the pool, by the system's VAE, kept beside the clips."""
 
     def encode(batch: Batch) -> LatentBatch:

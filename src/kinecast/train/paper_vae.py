@@ -1,5 +1,6 @@
 """Stage `vae`: windows of histories and futures, reconstructed."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -7,10 +8,12 @@ from kinecast.core import coords, rng
 from kinecast.core.coords import Size
 from kinecast.flow.stats import RunningStats
 from kinecast.systems.base import FieldBatch
-from kinecast.systems.trajloom.cells import to_offsets
-from kinecast.systems.trajloom.losses import vae_loss
+from kinecast.systems.trajloom.cells import from_offsets
+from kinecast.systems.trajloom.losses import VAELossWeights, vae_loss
 from kinecast.systems.trajloom.paper import PaperTrajLoom
-from kinecast.train.pool import WorldPool
+from kinecast.train.draw import normal
+from kinecast.train.history_pool import HistoryPool
+from kinecast.train.pictures import horizon_chart, latent_chart
 from kinecast.train.recipe import Optim
 from kinecast.train.stage import Batch
 
@@ -29,22 +32,25 @@ class VAEStage:
     """TrajLoom, section 3.2; history and future of a clip are a segment each."""
 
     def __init__(
-        self, system: PaperTrajLoom, pool: WorldPool, optim: Optim, device: torch.device
+        self, system: PaperTrajLoom, pool: HistoryPool, optim: Optim, device: torch.device
     ) -> None:
         self.module = system.vae
         self._system, self._pool, self._device = system, pool, device
+        config = system.config
+        self._weights = VAELossWeights(temporal=config.temporal, spatial=config.spatial)
         self._held_out = [batch.to(device) for batch in pool.validation()]
 
     def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Eq. 3 and 5."""
         past, future = (held(field) for field in batch.fields())
-        offsets = to_offsets(torch.cat([past.xy, future.xy]))
+        offsets = self._system.relative(torch.cat([past.xy, future.xy]))
         visible = torch.cat([past.visible, future.visible])
         config = self.module.config
-        shape = (len(offsets), config.steps, config.grid[0] * config.grid[1])
-        noise = torch.randn(*shape, config.latent_channels, generator=draw).to(self._device)
+        tokens = config.grid[0] * config.grid[1]
+        shape = (len(offsets), config.steps, tokens, config.latent_channels)
+        noise = normal(draw, shape).to(self._device)
         predicted, posterior = self.module(offsets, noise)
-        terms = vae_loss(predicted, offsets, visible, posterior)
+        terms = vae_loss(predicted, offsets, visible, posterior, self._weights)
         parts = {k: v.item() for k, v in terms._asdict().items() if k != "total"}
         return terms.total, parts
 
@@ -58,19 +64,39 @@ class VAEStage:
         for batch in self._held_out:
             _, future = batch.fields()
             future = held(future)
-            offsets = to_offsets(future.xy)
+            offsets = self._system.relative(future.xy)
             seen = future.visible[..., None]
             mean = (offsets * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
             guesses = {
                 "model": self.module(offsets)[0],
                 "mean position": mean.expand_as(offsets),
-                "cell centre": torch.zeros_like(offsets),
+                "cell centre": self._cell_centres(offsets),
             }
             for name, guess in guesses.items():
                 distance = _pixels(guess.float() - offsets, batch.size)
                 sums[name] = sums.get(name, 0.0) + distance[future.visible].sum().item()
             count += int(future.visible.sum())
         return {name: value / max(count, 1) for name, value in sums.items()}
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """Pixels between window and reconstruction, frame by frame, and the latents, unscaled."""
+        batch = self._held_out[0]
+        _, future = batch.fields()
+        future = held(future)
+        offsets = self._system.relative(future.xy)
+        again, posterior = self.module(offsets)
+        centre = self._system.relative(from_offsets(torch.zeros_like(offsets)))
+        names = {"model": again.float(), "cell centre": centre}
+        distances = {n: _pixels(guess - offsets, batch.size) for n, guess in names.items()}
+        seen = future.visible
+        errors = {
+            name: ((distance * seen).sum((0, 2, 3)) / seen.sum((0, 2, 3))).cpu().numpy()
+            for name, distance in distances.items()
+        }
+        return {
+            "error_over_horizon": horizon_chart("held-out futures, reconstructed", errors),
+            "latents": latent_chart("latents of held-out futures", {"mean": posterior.mean}),
+        }
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -82,8 +108,12 @@ class VAEStage:
                 indices = torch.arange(start, min(start + STATS_BATCH, clips))
                 batch = self._pool.take(0, which, indices, rng.generator(which, start))
                 for field in batch.to(self._device).fields():
-                    stats.update(self.module.encode(to_offsets(held(field).xy)).mean)
+                    stats.update(self.module.encode(self._system.relative(held(field).xy)).mean)
         self._system.set_latent_stats(stats.result())
+
+    def _cell_centres(self, like: Tensor) -> Tensor:
+        """Each point at rest in the middle of its cell, as the VAE takes positions."""
+        return self._system.relative(from_offsets(torch.zeros_like(like)))
 
 
 def _pixels(offsets: Tensor, size: Size) -> Tensor:

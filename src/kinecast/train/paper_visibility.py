@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kinecast.systems.trajloom.paper import PaperTrajLoom
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.latents import LatentBatch
 from kinecast.train.loop import stage_key
 from kinecast.train.paper_latents import latent_cache, latents_of
-from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import Optim
 
 
@@ -16,16 +16,16 @@ class VisibilityStage:
     """Binary cross-entropy on pooled visibility of both windows (TrajLoom, appendix E.3)."""
 
     def __init__(
-        self, system: PaperTrajLoom, pool: WorldPool, optim: Optim, device: torch.device
+        self, system: PaperTrajLoom, pool: HistoryPool, optim: Optim, device: torch.device
     ) -> None:
         self.module = system.visibility
         self._device, self._clips = device, optim.batch
-        self._cache = latent_cache(system, pool, device)
+        self.latents = latent_cache(system, pool, device)
         self._held_out = [latents_of(system, batch.to(device)) for batch in pool.validation()]
 
     def batch(self, step: int) -> LatentBatch:
         """Cached latents."""
-        return self._cache.batch(step, self._clips, stage_key("visibility"))
+        return self.latents.batch(step, self._clips, stage_key("visibility"))
 
     def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Mean over steps and tokens of both windows."""

@@ -45,7 +45,7 @@ class Augment:
 
 @dataclass(frozen=True)
 class Data:
-    """Which simulated clips are trained on.
+    """Which clips are trained on: simulated ones, or those of shards.
 
     Attributes:
         families: of `kinecast.data.synth`; "mix" is every family meant for training.
@@ -59,7 +59,10 @@ class Data:
         motion: folder of recorded motion, or "": the families work without.
         cache: folder that keeps the chunks for other runs, or "": inside the run's folder.
         validation: clips in the validation set, never trained on.
-        augment: how clips are changed each time they are used.
+        augment: how clips are changed each time they are used; `shard_pool` says what of it applies
+            to shards.
+        shards: folder of shards (`kinecast prepare`) to train on instead of worlds, or "". Size and
+            stride are then those of the shards, and there are as many clips as there are.
     """
 
     families: tuple[str, ...] = ("mix",)
@@ -75,21 +78,81 @@ class Data:
     cache: str = ""
     validation: int = 64
     augment: Augment = field(default_factory=Augment)
+    shards: str = ""
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Which clips an image-conditioned system is trained on: pictures, tracks and texts.
+
+    Attributes:
+        families: "layers", "layers-told" (planes that glide, `data.gliding`), "reach" (a planar
+            arm, `data.reach`), or rendered families of `data.synth.sim` (extra `sim`), in equal
+            shares.
+        shards: folder of shards with pictures to train on instead, or "".
+        frames: of a clip, that of the picture included.
+        size: (W, H) of the picture; points are pixels of it.
+        stride: pixels between the points of the grid that is laid in the first frame.
+        origin: xy of its first point; None: the middle of a cell of the stride.
+        points: 0: those of the grid; else so many a clip, drawn anywhere in the first frame.
+        views: pictures of one moment.
+        encoder: of the pictures, by its name in `encoders`, or "": no tokens, the pixels alone.
+        encoder_size: (W, H) of the picture that it is given; None: as it is.
+        encoder_weights: folder or file of its weights, or "": where `encoders` looks.
+        text_encoder, text_weights: the same of the texts.
+        clips: distinct clips in the pool; then it starts again from the first.
+        chunk: clips made and held in memory at a time.
+        reuse: passes over a chunk before the next one.
+        workers: processes that make chunks.
+        cache: folder that keeps the chunks for other runs, or "": inside the run's folder.
+        validation: clips in the validation set, never trained on.
+    """
+
+    families: tuple[str, ...] = ("layers",)
+    shards: str = ""
+    frames: int = 24
+    size: Size = (256, 256)
+    stride: float = 8.0
+    origin: tuple[float, float] | None = None
+    points: int = 0
+    views: int = 1
+    encoder: str = "pixels"
+    encoder_size: Size | None = None
+    encoder_weights: str = ""
+    text_encoder: str = ""
+    text_weights: str = ""
+    clips: int = 16_000
+    chunk: int = 256
+    reuse: int = 4
+    workers: int = 1
+    cache: str = ""
+    validation: int = 64
 
 
 @dataclass(frozen=True)
 class Optim:
-    """How one stage is optimised (AdamW, linear warm-up, cosine to a floor, EMA).
+    """How one stage is optimised (AdamW, linear warm-up, a fall to a floor, EMA).
 
     Attributes:
         steps: optimiser steps; 0 for a stage that is only computed (its `finish`).
-        batch: clips a step.
+        batch: clips a step, whatever the number of processes.
+        first_batch: clips a step at the beginning, of which `batch` is a power of two times; it
+            doubles in equal parts of the stage. None: `batch` from the beginning.
+        micro: clips a process takes at a time; None is all of its share. The rest of a step is
+            accumulated gradients.
         lr: peak learning rate; floor: its final fraction; warmup: steps, at most a fifth of all.
+        schedule: how it falls after the warm-up: by a cosine, or stable until the last tenth (wsd).
         weight_decay: on matrices only.
         clip: largest gradient norm.
         ema: decay of the averaged weights that are validated and kept.
         bf16: autocast the loss to bfloat16.
+        recompute: keep no activations inside transformer blocks, compute them again (less memory).
+        compile: compile transformer blocks with torch.compile.
+        spike: a loss this many times the running median above it is bad, as one that is not finite;
+            0 lets every finite loss pass.
+        on_bad: stop at a bad loss or gradient, or skip the step; the batch is saved in both cases.
         validate_every, save_every: steps; both also happen at the end.
+        keep: training states kept, the last one included.
     """
 
     steps: int
@@ -101,9 +164,17 @@ class Optim:
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = 1.0
     ema: float = 0.999
+    micro: int | None = None
+    first_batch: int | None = None
+    schedule: typing.Literal["cosine", "wsd"] = "cosine"
     bf16: bool = True
+    recompute: bool = False
+    compile: bool = False
+    spike: float = 20.0
+    on_bad: typing.Literal["stop", "skip"] = "stop"
     validate_every: int = 500
     save_every: int = 200
+    keep: int = 2
 
 
 @dataclass(frozen=True)
@@ -120,7 +191,7 @@ class Recipe:
     size: str
     model: Any
     stages: dict[str, Optim]
-    data: Data = field(default_factory=Data)
+    data: Data | ImageData = field(default_factory=Data)
     seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -200,6 +271,8 @@ def _parse(text: str, kind: Any, separator: str = ",") -> Any:
             return None
         return _parse(text, next(a for a in args if a is not type(None)))
     if origin is tuple:
+        if args == (int, int) and "x" in text:  # WxH
+            separator = "x"
         parts = text.split(separator) if text else []
         if len(args) == 2 and args[1] is Ellipsis:
             return tuple(_parse(part, args[0], "x") for part in parts)
@@ -237,6 +310,8 @@ def _spell(kind: Any) -> str:
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         nested = typing.get_origin(args[0]) is tuple
         return "WxH,WxH,..." if nested else f"a comma-separated list of {_spell(args[0])}"
+    if args == (int, int):
+        return "WxH"
     if origin is tuple:
         return ",".join(_spell(a) for a in args)
     if origin is typing.Literal:

@@ -1,9 +1,9 @@
 """Run a recipe: its stages in order, each resumable, then the export.
 
-A run's folder holds `recipe.json`; per stage `log.jsonl`, `last.safetensors` (the full training
-state), `best.safetensors` (averaged weights) and, once it is done, `system.safetensors` (all that
-the next stage starts from); `clips/` unless the recipe names another cache; `curve.json`,
-`curve.png` and `model/`, the checkpoint folder that a forecaster loads.
+A run's folder holds `recipe.json`; per stage `log.jsonl`, `pictures/`, `last.safetensors` (the full
+training state; see `state`), `best.safetensors` (averaged weights) and, once it is done,
+`system.safetensors` (all that the next stage starts from); `clips/` unless the recipe names another
+cache; `curve.json`, `curve.png` and `model/`, the checkpoint folder that a forecaster loads.
 """
 
 import json
@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from rich.console import Console
+from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
 from kinecast.io.atomic import atomic_path
 from kinecast.io.checkpoint import load_into
-from kinecast.train import checkpoint, curves, log
-from kinecast.train.loop import LAST, LOG, Job, fit, stage_key
-from kinecast.train.pool import WorldPool
+from kinecast.train import checkpoint, curves, log, state
+from kinecast.train.chunk_pool import ChunkPool
+from kinecast.train.log import LOG
+from kinecast.train.loop import Job, fit, stage_key
+from kinecast.train.pools import open_pool
 from kinecast.train.recipe import Recipe
-from kinecast.train.stage import OwnBatches, Plan
+from kinecast.train.stage import OwnBatches, Plan, Stage
+from kinecast.train.state import BEST
+from kinecast.train.team import Team
+from kinecast.train.warm import RECIPE, SYSTEM, load_fitting, load_vae, with_trained_vae
 
-Build = Callable[[Recipe, WorldPool, torch.device], Plan]
+INIT = "init.json"  # what --init took over
+
+Build = Callable[[Recipe, Any, torch.device], Plan]
 
 
 @dataclass(frozen=True)
@@ -57,79 +65,117 @@ def train(
     device: torch.device,
     init: Path | None = None,
     quiet: bool = False,
+    *,
+    vae: Path | None = None,
+    team: Team | None = None,
 ) -> Result:
     """Train every stage that is not done yet and export the model.
 
     Args:
         recipe: see `recipe`.
         build: makes the recipe's networks and stages.
-        out: the run's folder; a folder with the same recipe is continued.
+        out: the run's folder; a folder with the same recipe is continued. Several processes must
+            all see it.
         device: where the networks live.
-        init: `system.safetensors` of another run to start from; it may hold a part of the networks
-            (a trained VAE), but nothing else.
+        init: weights to start from, as far as they fit (`warm.load_fitting`).
         quiet: no progress on stderr.
+        vae: trained weights of the recipe's VAE, which is then not trained.
+        team: the processes of the run; default: this one alone.
 
     Raises:
         Stopped: a signal came; the state is saved.
-        UserError: the folder belongs to another recipe, or a stage failed (see `loop.fit`).
+        UserError: the folder belongs to another recipe, the weights do not fit, or a stage failed
+            (see `loop.fit`).
     """
-    out = out.absolute()
-    _claim(out, recipe)
+    out, team = out.absolute(), team or Team(device)
+    if vae is not None:
+        recipe = with_trained_vae(recipe)
+    if team.main:
+        _claim(out, recipe)
+    team.wait()
     cache = Path(recipe.data.cache).absolute() if recipe.data.cache else out / "clips"
-    with WorldPool(recipe.data, recipe.seed, cache) as pool:
-        with _initial_weights(recipe.seed):
+    with open_pool(recipe, cache, device) as pool:
+        with initial_weights(recipe.seed):
             plan = build(recipe, pool, device)
         if init is not None:
-            _warm_start(plan.system, init)
+            taken = load_fitting(plan.system, init)
+            if team.main:
+                write_json(out / INIT, asdict(taken))
+                Console(stderr=True, quiet=quiet, soft_wrap=True).print(f"--init: {taken.line()}")
+        if vae is not None:
+            load_vae(plan.system, vae)
         for name in recipe.stages:
-            _run_stage(name, recipe, plan, pool, out, device, quiet)
-    plan.export(out / "model")
-    return _summary(recipe, out)
+            plan = _run_stage(name, recipe, plan, build, pool, out, team, quiet)
+    if team.main:
+        plan.export(out / "model")
+    team.wait()
+    return _summary(recipe, out, team)
 
 
 def _run_stage(
     name: str,
     recipe: Recipe,
     plan: Plan,
-    pool: WorldPool,
+    build: Build,
+    pool: ChunkPool[Any],
     out: Path,
-    device: torch.device,
+    team: Team,
     quiet: bool,
-) -> None:
+) -> Plan:
     folder, optim = out / name, recipe.stages[name]
-    done = folder / "system.safetensors"
-    if done.exists():
+    done = folder / SYSTEM
+    if team.most(int(done.exists())):
         _load_system(plan.system, done)
-        return
-    with _initial_weights(recipe.seed + stage_key(name)):
-        stage = plan.stage(name)
+        return plan
+    stage = _stage(name, recipe, plan)
     if optim.steps:
-        job = Job(name, optim, recipe.seed, folder, device, quiet)
+        job = Job(name, optim, recipe.seed, folder, team.device, quiet)
         own = stage.batch if isinstance(stage, OwnBatches) else None
-        fit(stage, job, own or (lambda step: pool.batch(step, optim.batch, stage_key(name))))
+        before = _copy(plan.system) if team.sharded else {}
+        fit(stage, job, own or (lambda step: pool.batch(step, optim.batch, stage_key(name))), team)
+        if team.sharded:  # a network that was split is not put together in place: a new one is made
+            with initial_weights(recipe.seed):
+                plan = build(recipe, pool, team.device)
+            load_into(plan.system, before, name)
+            stage = _stage(name, recipe, plan)
+            load_into(stage.module, checkpoint.load(folder / BEST)[0], str(folder / BEST))
     stage.module.eval()
     stage.finish()
-    checkpoint.save(done, plan.system.state_dict(), {"stage": name})
-    (folder / LAST).unlink(missing_ok=True)  # the optimiser's state: of no use any more
+    if team.main:
+        checkpoint.save(done, plan.system.state_dict(), {"stage": name})
+        state.drop(folder)
+    team.wait()
+    if team.count > 1:  # the same bits in all processes
+        _load_system(plan.system, done)
+    return plan
+
+
+def _stage(name: str, recipe: Recipe, plan: Plan) -> Stage[Any]:
+    with initial_weights(recipe.seed + stage_key(name)):
+        return plan.stage(name)
+
+
+def _copy(system: nn.Module) -> dict[str, Tensor]:
+    return {name: value.cpu().clone() for name, value in system.state_dict().items()}
 
 
 @contextmanager
-def _initial_weights(seed: int) -> Iterator[None]:
+def initial_weights(seed: int) -> Iterator[None]:
     """Seed the initial weights: torch's layers can only draw them from the global generator."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write a value, indented, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
 def _load_system(system: nn.Module, path: Path) -> None:
     tensors, _ = checkpoint.load(path)
     load_into(system, tensors, str(path))
-
-
-def _warm_start(system: nn.Module, path: Path) -> None:
-    """Take over the tensors of another run; parts that it does not have keep their start."""
-    tensors, _ = checkpoint.load(path)
-    load_into(system, {**system.state_dict(), **tensors}, str(path))
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
@@ -138,7 +184,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
     What a stage is validated and saved by may change at any time, a stage that has not begun
     entirely.
     """
-    path = out / "recipe.json"
+    path = out / RECIPE
     now = json.loads(json.dumps(recipe.to_json()))
     if path.exists():
         begun = [name for name in recipe.stages if (out / name).exists()]
@@ -152,13 +198,13 @@ def _claim(out: Path, recipe: Recipe) -> None:
                 f"now {_fixed(now, begun).get(first)!r}; use the same recipe to continue it, or "
                 "another --out"
             )
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(now, indent=2) + "\n")
+    write_json(path, now)
 
 
 def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:
     """The facts that a continued run must share, flat: "flow.lr" -> 1e-3."""
-    free = {"validate_every", "save_every", "workers", "cache"}
+    free = {"validate_every", "save_every", "keep", "workers", "cache"}
+    free |= {"micro", "recompute", "compile", "spike", "on_bad"}
     facts = {k: recipe[k] for k in ("name", "size", "seed")}
     tables = {"data": recipe["data"], "model": recipe["model"]}
     for name in begun:
@@ -169,13 +215,15 @@ def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:
     return facts
 
 
-def _summary(recipe: Recipe, out: Path) -> Result:
+def _summary(recipe: Recipe, out: Path, team: Team) -> Result:
     stages = {}
     for name, optim in recipe.stages.items():
         if optim.steps:
             stages[name] = curves.summary(log.read(out / name / LOG))
-    curve = curves.write(out, {name: log.read(out / name / LOG) for name in stages})
+    rows = {name: log.read(out / name / LOG) for name in stages}
+    curve = curves.write(out, rows) if team.main else {}
     last = list(stages.values())[-1] if stages else {}
+    beside = {"init": str(out / INIT)} if (out / INIT).exists() else {}
     return Result(
         recipe=recipe.name,
         steps=sum(optim.steps for optim in recipe.stages.values()),
@@ -183,7 +231,7 @@ def _summary(recipe: Recipe, out: Path) -> Result:
         loss_last=last.get("loss_last"),
         validation=last.get("validation", {}),
         stages=stages,
-        paths={"run": str(out), "model": str(out / "model"), **curve},
+        paths={"run": str(out), "model": str(out / "model"), **curve, **beside},
     )
 
 

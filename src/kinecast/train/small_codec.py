@@ -8,7 +8,7 @@ from kinecast.systems.trajloom import losses
 from kinecast.systems.trajloom.codec import LinearCodec
 from kinecast.systems.trajloom.patches import to_tokens
 from kinecast.systems.trajloom.system import TrajLoom
-from kinecast.train.pool import WorldPool
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.small_mean import target
 from kinecast.train.stage import Batch
 
@@ -19,7 +19,7 @@ HUBER = 1.0  # reference pixels: where the penalty turns linear
 class CodecStage:
     """Closed form: the principal directions of how patches of cells move in a window."""
 
-    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system, self._pool = system, pool
 
@@ -37,7 +37,7 @@ class ResidualCodecStage:
     the wildest clips would be all that counts.
     """
 
-    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system.codec
         self._codec = system.codec
         self._held_out = [batch.to(device) for batch in pool.validation()]
@@ -84,7 +84,7 @@ class ResidualCodecStage:
         """Nothing to do."""
 
 
-def fit_linear(system: TrajLoom, pool: WorldPool) -> None:
+def fit_linear(system: TrajLoom, pool: HistoryPool) -> None:
     """Fit the linear part of the codec to futures of the first chunk."""
     config = system.config
     features = config.patch**2 * config.frames * 2

@@ -10,7 +10,8 @@ from kinecast.systems.base import Cond, FieldBatch
 from kinecast.systems.trajloom.kinematic import damped_time, fit_line
 from kinecast.systems.trajloom.patches import to_tokens
 from kinecast.systems.trajloom.system import TrajLoom
-from kinecast.train.pool import WorldPool
+from kinecast.train.draw import own, share, whole
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.stage import Batch
 
 OPPONENT = (4, 0.8)  # the damped fit whose error sets what an error is worth in each clip
@@ -27,21 +28,23 @@ EXTREME = 8.0  # scales at which the flow's targets are cut: the tails are long
 class MeanStage:
     """L1 of the mean relative to a trivial forecast, and the likelihood of residual latents."""
 
-    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system, self._pool, self._device = system, pool, device
         self._held_out = [b.to(device) for b in pool.validation()]
 
     def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Half of the batches have their whole history, half a random part of it."""
-        history, future = shortened(batch, draw)
+        everyone = shortened(whole(draw, batch), draw)
+        history, future = (share_of(draw, field) for field in everyone)
         code = self._system.history(history)
         moved = target(history, future)
         error = (code.mean - moved).norm(dim=-1)
-        usual = (trivial(history, len(moved[0])) - moved).norm(dim=-1)
-        ratio = _relative(error, usual, future.visible, moving(moved, future.visible, batch.size))
+        ratio = _relative(error, [(own(draw, w), own(draw, v)) for w, v in _values(*everyone)])
         residual = self._system.codec.encode(moved - code.mean.detach())
-        likelihood = _student(residual, code.log_scale, seen_share(future, self._system))
+        seen = seen_share(everyone[1], self._system)
+        total = seen.sum() / share(draw)[1]
+        likelihood = _student(residual, code.log_scale, own(draw, seen), total)
         loss = ratio + SCALE_WEIGHT * likelihood
         return loss, {"ratio": ratio.item(), "nll": likelihood.item()}
 
@@ -86,6 +89,11 @@ def shortened(batch: Batch, draw: torch.Generator) -> tuple[FieldBatch, FieldBat
         return batch.fields()
     frames = int(torch.randint(SHORTEST, batch.history + 1, (), generator=draw))
     return batch.shortened(frames).fields()
+
+
+def share_of(draw: torch.Generator, field: FieldBatch) -> FieldBatch:
+    """The clips of this share, of a field of the whole batch."""
+    return FieldBatch(own(draw, field.xy), own(draw, field.visible), field.size)
 
 
 def target(history: FieldBatch, future: FieldBatch) -> Float[Tensor, "b t h w 2"]:
@@ -136,13 +144,23 @@ def worth(usual: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     return 0.5 / (usual + FLOOR) + 0.5 / (usual.mean() + FLOOR)
 
 
-def _relative(error: Tensor, usual: Tensor, visible: Tensor, moves: Tensor) -> Float[Tensor, ""]:
-    """Mean over clips, horizons, and all and moving points, of error over the trivial error."""
-    terms = []
-    for horizon in (SHORT, error.shape[1]):
+def _values(history: FieldBatch, future: FieldBatch) -> list[tuple[Tensor, Tensor]]:
+    """What counts (b, t, h, w) and what a pixel counts (b,), per horizon, of all, moving points."""
+    moved, visible = target(history, future), future.visible
+    usual = (trivial(history, len(moved[0])) - moved).norm(dim=-1)
+    moves = moving(moved, visible, future.size)
+    values = []
+    for horizon in (SHORT, moved.shape[1]):
         for weight in (visible[:, :horizon], visible[:, :horizon] & moves):
-            ours = average(error[:, :horizon], weight)
-            terms.append((ours * worth(average(usual[:, :horizon], weight))).mean())
+            values.append((weight, worth(average(usual[:, :horizon], weight))))
+    return values
+
+
+def _relative(error: Tensor, values: list[tuple[Tensor, Tensor]]) -> Float[Tensor, ""]:
+    """Mean over clips, horizons, and all and moving points, of error over the trivial error."""
+    terms = [
+        (average(error[:, : weight.shape[1]], weight) * value).mean() for weight, value in values
+    ]
     return torch.stack(terms).mean()
 
 
@@ -158,8 +176,9 @@ def _student(
     residual: Float[Tensor, "b n c"],
     log_scale: Float[Tensor, "b n c"],
     weight: Float[Tensor, "b n"],
+    total: Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """Negative log-likelihood under a Student t of 5 degrees: outliers don't set the scale."""
     square = (residual * torch.exp(-log_scale)).square()
     nll = log_scale + 3.0 * torch.log1p(square / 5.0)
-    return (nll.mean(-1) * weight).sum() / weight.sum()
+    return (nll.mean(-1) * weight).sum() / total

@@ -11,14 +11,24 @@ mean belongs. The generator, the predicted scale and the spread of the source le
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from kinecast.systems.base import Cond, FieldBatch
 from kinecast.systems.trajloom.system import TrajLoom
-from kinecast.train.pool import WorldPool
-from kinecast.train.small_mean import SHORT, average, shortened, target, trivial, worth
+from kinecast.train.draw import normal, own, whole
+from kinecast.train.history_pool import HistoryPool
+from kinecast.train.small_mean import (
+    SHORT,
+    average,
+    share_of,
+    shortened,
+    target,
+    trivial,
+    worth,
+)
 from kinecast.train.stage import Batch
 from kinecast.train.validate import Validation
 
@@ -34,7 +44,7 @@ TINY = 1e-6  # square pixels: a distance of 0 has no slope
 class VarietyStage:
     """Trains on samples; the mean and the tokens of the history stay as they are."""
 
-    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system, self._device = system, device
         self._validation = Validation(pool.validation()[:4], samples=SAMPLES)
@@ -45,18 +55,16 @@ class VarietyStage:
 
     def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Error of the best future and of the mean, each over what a pixel counts in its clip."""
-        history, future = shortened(batch, draw)
+        everyone = shortened(whole(draw, batch), draw)
+        history, future = (share_of(draw, field) for field in everyone)
         with torch.no_grad():
             code = self._system.history(history)
         code = replace(code, log_scale=self._system.history.scale(code.tokens))
         cond = self._system.around(code, history)
         moved = target(history, future)
-        usual = _errors(trivial(history, moved.shape[1]) - moved, future)
-        value = torch.stack([worth(u) for u in usual.unbind(1)], dim=1)
+        value = own(draw, _value(*everyone))
 
-        half = torch.randn(
-            len(moved), SAMPLES // 2, *self._system.latent_shape(cond), generator=draw
-        )
+        half = normal(draw, (len(moved), SAMPLES // 2, *self._system.latent_shape(cond)))
         noise = torch.cat([half, -half], dim=1).to(self._device)
         times, glance = _times(STEPS, draw), _times(GLANCE, draw)
 
@@ -79,6 +87,10 @@ class VarietyStage:
         mean, best = scores.pop("model"), scores[f"best of {SAMPLES}"]
         return {"model": (mean + best) / 2, "mean": mean, **scores}
 
+    def pictures(self) -> dict[str, np.ndarray]:
+        """See `Validation.pictures`."""
+        return self._validation.pictures(self._system, self._device)
+
     def finish(self) -> None:
         """Nothing to do."""
 
@@ -92,6 +104,13 @@ class VarietyStage:
             here = torch.full((len(z),), t, device=z.device)
             z = z + (t_next - t) * system.velocity(z, here, cond).float()
         return system.displacement(z, cond)
+
+
+def _value(history: FieldBatch, future: FieldBatch) -> Float[Tensor, "b 2"]:
+    """What a pixel of error counts in each clip, in the short and in the whole horizon."""
+    moved = target(history, future)
+    usual = _errors(trivial(history, moved.shape[1]) - moved, future)
+    return torch.stack([worth(u) for u in usual.unbind(1)], dim=1)
 
 
 def _errors(gap: Float[Tensor, "b t h w 2"], future: FieldBatch) -> Float[Tensor, "b 2"]:

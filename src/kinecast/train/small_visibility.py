@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from kinecast.core import coords
 from kinecast.systems.trajloom.system import TrajLoom
-from kinecast.train.pool import WorldPool
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.small_mean import shortened, target
 from kinecast.train.stage import Batch
 
@@ -14,7 +14,7 @@ from kinecast.train.stage import Batch
 class VisibilityStage:
     """Binary cross-entropy on the exact future (TrajLoom, E.3); tested on generated ones."""
 
-    def __init__(self, system: TrajLoom, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system = system
         self._held_out = [b.to(device) for b in pool.validation()]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 from torch import Tensor, nn
@@ -69,6 +70,11 @@ class Batch:
         moved = {k: v.to(device) for k, v in self.tensors().items()}
         return Batch(**moved, size=self.size, grid=self.grid)
 
+    def rows(self, which: slice) -> "Batch":
+        """Some of the clips."""
+        some = {k: v[which] for k, v in self.tensors().items()}
+        return Batch(**some, size=self.size, grid=self.grid)
+
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name."""
         names = ("xy", "visible", "noisy_xy", "noisy_visible")
@@ -106,6 +112,9 @@ class Item(Protocol):
     def to(self, device: torch.device) -> "Item":
         """The same on a device."""
 
+    def rows(self, which: slice) -> "Item":
+        """Some of the clips: the share of a process, or of one pass of gradient accumulation."""
+
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name, to be saved when a step goes wrong."""
 
@@ -121,7 +130,13 @@ class Stage(Protocol[Taken]):
         """The part that is trained, averaged and kept."""
 
     def loss(self, batch: Taken, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """The scalar to minimise and the parts to log; every random number comes from `draw`."""
+        """The scalar to minimise and the parts to log; every random number comes from `draw`.
+
+        Both are means over clips: with several processes, or passes of gradient accumulation, the
+        batch is a share and `draw` a `kinecast.train.draw.Draw`. What is drawn for each clip is
+        drawn by `draw.rows` or `draw.normal`, so that the noise of a clip does not depend on the
+        number of shares; a loss that is normalised over the batch asks `draw.whole` for all of it.
+        """
 
     def validate(self) -> dict[str, float]:
         """Scores on clips never trained on; lower is better.
@@ -140,6 +155,21 @@ class OwnBatches(Protocol):
 
     def batch(self, step: int) -> Item:
         """What step `step` trains on; it depends on the step alone."""
+
+
+@runtime_checkable
+class CachedLatents(Protocol):
+    """A stage that trains on latents kept on disk (`train.latents.LatentCache`)."""
+
+    latents: Any
+
+
+@runtime_checkable
+class Pictured(Protocol):
+    """A stage that has something to show."""
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """Name -> RGB uint8 (H, W, 3); called after `validate`, with the averaged weights."""
 
 
 class Plan(Protocol):

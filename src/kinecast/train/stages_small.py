@@ -25,7 +25,7 @@ from kinecast.systems.trajloom.config import SIZES as CONFIGS
 from kinecast.systems.trajloom.config import TrajLoomConfig
 from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.card import card
-from kinecast.train.pool import WorldPool
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.recipe import Augment, Data, Optim, Recipe
 from kinecast.train.small_codec import CodecStage, ResidualCodecStage
 from kinecast.train.small_flow import FlowStage, OnPolicyStage
@@ -71,7 +71,7 @@ def recipe(size: str) -> Recipe:
     return Recipe("trajloom-small", size, CONFIGS[size], stages, data)
 
 
-def build(recipe: Recipe, pool: WorldPool, device: torch.device) -> "SmallPlan":
+def build(recipe: Recipe, pool: HistoryPool, device: torch.device) -> "SmallPlan":
     """The networks of the recipe."""
     return SmallPlan(recipe, pool, device)
 
@@ -79,7 +79,7 @@ def build(recipe: Recipe, pool: WorldPool, device: torch.device) -> "SmallPlan":
 class SmallPlan:
     """The stages in the order of the recipe; each trains its part of one system."""
 
-    def __init__(self, recipe: Recipe, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, pool: HistoryPool, device: torch.device) -> None:
         config: TrajLoomConfig = recipe.model
         steps = recipe.stages["codec"].steps
         if steps and not config.codec_depth:

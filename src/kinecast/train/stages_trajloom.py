@@ -5,9 +5,9 @@
     onpolicy    the generator on states of its own rollouts
     visibility  the predictor, on cached latents
 
-A recipe trains what it needs: `trajloom-flow` a VAE first. To start from one that is trained, give
-`vae.steps=0 --init RUN/vae/system.safetensors`. Hyper-parameters at size=paper: TrajLoom, appendix
-A; what it leaves open (batch of the visibility stage, on-policy steps, EMA) is ours.
+A recipe trains what it needs: `trajloom-flow` a VAE first, unless `--vae` gives a trained one.
+Hyper-parameters at size=paper: TrajLoom, appendix A; what it leaves open (batch of the visibility
+stage, on-policy steps, EMA) is ours.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,12 @@ from kinecast.systems.trajloom.paper import PaperConfig, PaperTrajLoom
 from kinecast.systems.trajloom.vae import VAEConfig
 from kinecast.systems.trajloom.visibility import VisibilityConfig
 from kinecast.train.card import card
+from kinecast.train.history_pool import HistoryPool
 from kinecast.train.paper_flow import FlowStage, OnPolicyStage
 from kinecast.train.paper_vae import VAEStage
 from kinecast.train.paper_visibility import VisibilityStage
-from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import Augment, Data, Optim, Recipe
+from kinecast.train.shard_pool import check_grid
 from kinecast.train.stage import Stage
 
 SIZES = ("tiny", "small", "base", "paper")
@@ -61,7 +62,7 @@ def visibility(size: str) -> Recipe:
     return _recipe("trajloom-visibility", size, ("vae", "visibility"))
 
 
-def build(recipe: Recipe, pool: WorldPool, device: torch.device) -> "PaperPlan":
+def build(recipe: Recipe, pool: HistoryPool, device: torch.device) -> "PaperPlan":
     """The networks of the recipe."""
     return PaperPlan(recipe, pool, device)
 
@@ -75,13 +76,13 @@ def _model(size: str) -> PaperConfig:
     if size == "paper":
         return PaperConfig()
     if size == "tiny":
-        return _scaled(32, 64, 4, 2, 4, 16, _TINY_GRID, _TINY_FRAMES)
+        return scaled(32, 64, 4, 2, 4, 16, _TINY_GRID, _TINY_FRAMES)
     if size == "small":
-        return _scaled(96, 192, 8, 4, 8, 32)
-    return _scaled(256, 384, 12, 8, 16, 64)
+        return scaled(96, 192, 8, 4, 8, 32)
+    return scaled(256, 384, 12, 8, 16, 64)
 
 
-def _scaled(
+def scaled(
     vae_width: int,
     width: int,
     vae_depth: int,
@@ -159,7 +160,8 @@ def _data(size: str) -> Data:
 class PaperPlan:
     """The stages; each trains its own network of the system."""
 
-    def __init__(self, recipe: Recipe, pool: WorldPool, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, pool: HistoryPool, device: torch.device) -> None:
+        check_grid(pool.data, *recipe.model.vae.grid)
         self.recipe, self.pool, self.device = recipe, pool, device
         self.trajloom = PaperTrajLoom(recipe.model).to(device)
         self.system: nn.Module = self.trajloom

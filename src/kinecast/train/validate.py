@@ -5,6 +5,7 @@ averaged over clips.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,24 +13,32 @@ from torch import Tensor
 
 from kinecast.core import coords, rng
 from kinecast.core.tracks import Tracks
-from kinecast.flow.sampler import euler, uniform_times
+from kinecast.flow.sampler import Sampler, euler, uniform_times
 from kinecast.forecast import baselines
 from kinecast.metrics import displacement
 from kinecast.systems.base import System
+from kinecast.train.pictures import horizon_chart, latent_chart, over_horizon, overlay
 from kinecast.train.stage import Batch
 
 BASELINES = ("constant_position", "damped_8_0.98", "damped_4_0.9")
 NOISE_SEED = 1_000_033
+SHOWN = 8  # clips that the pictures of a validation are made of
 
 
 class Validation:
     """Held-out clips; the baselines are scored once, when the first scores are asked for."""
 
-    def __init__(self, batches: Sequence[Batch], samples: int = 4, steps: int = 10) -> None:
-        """Score `samples` futures a clip, drawn by Euler in `steps` steps, the noise fixed."""
+    def __init__(
+        self,
+        batches: Sequence[Batch],
+        samples: int = 4,
+        steps: int = 10,
+        sampler: Sampler = euler,
+    ) -> None:
+        """Score `samples` futures a clip, drawn in `steps` steps, the noise fixed."""
         self._batches = batches
         self._samples = samples
-        self._steps = steps
+        self._steps, self._sampler = steps, sampler
         self._trivial: dict[str, float] | None = None
 
     @torch.no_grad()
@@ -44,12 +53,30 @@ class Validation:
             )
         rows, first = [], 0
         for batch in self._batches:
-            futures = self._futures(system, batch.to(device), first)
+            futures = self.futures(system, batch.to(device), first)
             rows += [self._clip_scores(batch, i, futures[i]) for i in range(len(batch))]
             first += len(batch)
         return {**_means(rows), **self._trivial}
 
-    def _futures(self, system: System, batch: Batch, first: int) -> np.ndarray:
+    @torch.no_grad()
+    def pictures(self, system: System, device: torch.device) -> dict[str, np.ndarray]:
+        """A held-out clip's futures, the error over the horizon beside the baselines', latents."""
+        few = self._batches[0].rows(slice(SHOWN)).to(device)
+        sampled = self.futures(system, few, 0)
+        history, truth = clip_of(few, 0)
+        fan = [replace(truth, xy=xy[: len(truth)]) for xy in sampled[0]]
+        rows = [_horizon(few, i, sampled[i]) for i in range(len(few))]
+        errors = {name: np.nanmean([row[name] for row in rows], axis=0) for name in rows[0]}
+        past, future = few.fields()
+        z = system.encode(future, system.condition(past)).mean
+        latents = {"latents": z, "normal": rng.sample_noise(NOISE_SEED, [0], tuple(z.shape))}
+        return {
+            "forecast": overlay(history, fan),
+            "error_over_horizon": horizon_chart("held-out clips: mean of samples", errors),
+            "latents": latent_chart("latents of held-out futures", latents),
+        }
+
+    def futures(self, system: System, batch: Batch, first: int) -> np.ndarray:
         """Pixels (b, k, t, n, 2); noise is keyed by the clip's place in the set and the sample."""
         history, _ = batch.fields()
         cond = system.condition(history)
@@ -58,7 +85,7 @@ class Validation:
         for sample in range(self._samples):
             clips = [(first + i) * self._samples + sample for i in range(len(batch))]
             noise = rng.sample_noise(NOISE_SEED, clips, shape).to(batch.xy.device)
-            z = euler(
+            z = self._sampler(
                 lambda z, t: system.velocity(z, t, cond),
                 system.source(noise, cond),
                 uniform_times(self._steps),
@@ -98,6 +125,13 @@ def _tracks(xy: Tensor, visible: Tensor, batch: Batch) -> Tracks:
         size=batch.size,
         grid=batch.grid,
     )
+
+
+def _horizon(batch: Batch, i: int, xy: np.ndarray) -> dict[str, np.ndarray]:
+    history, truth = clip_of(batch, i)
+    guesses = {"model": xy[:, : len(truth)].mean(0)}
+    guesses |= {name: baselines.forecast(name, history, len(truth)).xy for name in BASELINES}
+    return over_horizon(truth, guesses)
 
 
 def _baseline_scores(batch: Batch, i: int) -> dict[str, float]:

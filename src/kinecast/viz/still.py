@@ -28,13 +28,31 @@ def render_still(
     at: int,
     pokes: Pokes = NO_POKES,
 ) -> None:
-    """Write forecast.png: the last observed frame, where points came from and the fan of futures.
+    """Write forecast.png: see `still`.
+
+    Args:
+        path: the file, ending in .png.
+        video, history, futures, at, pokes: as `still` takes them.
+
+    Raises:
+        UserError: as `still`; or the file cannot be written.
+    """
+    write_image(path, still(video, history, futures, at, pokes))
+
+
+def still(
+    video: Video,
+    history: Tracks,
+    futures: Sequence[Tracks],
+    at: int,
+    pokes: Pokes = NO_POKES,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The last observed frame, where points came from and the fan of futures, as RGB.
 
     The past is a thin pale tail; each sample is a thin line in the point's colour, their mean a
     strong one with a point at its end. Pokes are white arrows.
 
     Args:
-        path: the file, ending in .png.
         video: the source of the frame at - 1.
         history: S observed frames.
         futures: K samples of T frames of the same points.
@@ -42,8 +60,7 @@ def render_still(
         pokes: what steered the futures, in pixels of the video.
 
     Raises:
-        UserError: sizes or counts disagree, the frames are not in the video, or the file cannot be
-            written.
+        UserError: sizes or counts disagree, or the frames are not in the video.
     """
     mean = mean_future(video, history, futures, at)
     weight = prominence(history, mean)
@@ -76,7 +93,7 @@ def render_still(
     draw_points(layer, end, mean.visible[-1], colours, weight, unit * 3.2 * weight)
     large = cv2.resize(picture, (_FINER * W, _FINER * H), interpolation=cv2.INTER_CUBIC)
     image = cv2.resize(over(layer, np.asarray(large)), (W, H), interpolation=cv2.INTER_AREA)
-    write_image(path, np.asarray(image))
+    return np.asarray(image)
 
 
 def _seen(tracks: Tracks) -> Float32[np.ndarray, "t n 2"]:

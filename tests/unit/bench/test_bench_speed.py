@@ -38,7 +38,7 @@ def test_a_system_without_a_straightforward_velocity_is_named():
 
 
 def test_every_stage_is_measured_and_reuse_saves_work(monkeypatch):
-    monkeypatch.setattr("kinecast.bench.speed.REPEATS", 2)
+    monkeypatch.setattr("kinecast.core.flops.REPEATS", 2)
     result = speed(prepare(tiny_system("whn"), CPU), CPU, steps=3)
     assert list(result.stages) == STAGES
     for stage in result.stages.values():

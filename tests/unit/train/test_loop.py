@@ -55,7 +55,7 @@ def assert_bitwise(one, other):
 
 
 def without_time(rows):
-    timing = ("seconds", "wait", "clips_per_second")
+    timing = ("seconds", "wait", "clips_per_second", "throughput")
     return [{k: v for k, v in row.items() if k not in timing} for row in rows]
 
 

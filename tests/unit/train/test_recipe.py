@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from regression_plan import recipe
 
 from kinecast.core.errors import UserError
-from kinecast.train.recipe import keys, with_words
+from kinecast.train.recipe import ImageData, keys, with_words
 
 
 def test_words_change_one_stage_every_stage_the_data_and_the_model():
@@ -54,6 +54,15 @@ def test_values_take_the_type_of_the_field(word, attribute, value):
     assert type(got) is type(value)
 
 
+def test_one_frame_size_is_written_as_many_are():
+    base = recipe(data=ImageData())
+    assert with_words(base, ["data.size=96x64"]).data.size == (96, 64)
+    assert with_words(base, ["data.encoder_size=96x64"]).data.encoder_size == (96, 64)
+    assert with_words(base, ["data.origin=0.5,2.5"]).data.origin == (0.5, 2.5)
+    with pytest.raises(UserError, match=r"expected data\.size as WxH, got '96'"):
+        with_words(base, ["data.size=96"])
+
+
 def test_pairs_are_comma_separated():
     assert with_words(recipe(), ["betas=0.9,0.95"]).stages["first"].betas == (0.9, 0.95)
 
@@ -85,6 +94,7 @@ def test_mistakes_say_what_is_known(word, message):
 def test_every_key_it_names_can_be_set():
     base = recipe()
     plain = {"steps": "3", "lr": "0.1", "betas": "0.8,0.9", "bf16": "false", "sizes": "32x64"}
+    plain |= {"on_bad": "skip", "schedule": "wsd", "recompute": "true", "compile": "true"}
     for key in keys(base):
         last = key.rpartition(".")[2]
         text = plain.get(last, "true" if last == "sharp" else "2")

@@ -1,0 +1,123 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from regression_plan import Regressor, batch_of, build, optim, recipe
+
+from kinecast.core.errors import UserError
+from kinecast.io.checkpoint import save_checkpoint
+from kinecast.train import checkpoint, run, warm
+from kinecast.train.pool import WorldPool
+from kinecast.train.prepare_latents import prepare_latents
+from kinecast.train.recipe import with_words
+from kinecast.train.recipes import build as build_recipe
+from kinecast.train.recipes import recipe_of
+
+CPU = torch.device("cpu")
+SMALL = (
+    "data.clips=24", "data.chunk=24", "data.reuse=1", "data.validation=4", "steps=1", "batch=4",
+)  # fmt: skip
+
+
+@pytest.fixture
+def straight_motions(monkeypatch):
+    monkeypatch.setattr(WorldPool, "batch", lambda self, step, batch, *keys: batch_of(step, batch))
+
+
+def polished(out, init, **changes):
+    """One step at a rate of 0: the weights it started from."""
+    stages = {"polish": optim(steps=1, lr=0.0)}
+    run.train(recipe(stages=stages, **changes), build, out, CPU, init=init, quiet=True)
+    return checkpoint.load(out / "polish" / "system.safetensors")[0]
+
+
+@pytest.mark.usefixtures("straight_motions")
+def test_a_run_folder_and_a_checkpoint_folder_are_starts_too(tmp_path):
+    first = run.train(recipe(), build, tmp_path / "one", CPU, quiet=True)
+    trained = checkpoint.load(tmp_path / "one" / "second" / "system.safetensors")[0]
+    save_checkpoint(tmp_path / "model", {"format": 1}, trained, "card")
+    for start in (tmp_path / "one", tmp_path / "model"):
+        taken = polished(tmp_path / f"from-{start.name}", start)
+        assert torch.equal(taken["0.weight"], trained["0.weight"])
+    assert "init" not in first.paths
+
+
+@pytest.mark.usefixtures("straight_motions")
+def test_of_another_size_what_fits_is_taken_and_the_rest_named(tmp_path, capsys):
+    run.train(recipe(), build, tmp_path / "one", CPU, quiet=True)
+    trained = checkpoint.load(tmp_path / "one" / "second" / "system.safetensors")[0]
+    wide = recipe(stages={"polish": optim(steps=1, lr=0.0)}, model=Regressor(width=24))
+    result = run.train(wide, build, tmp_path / "two", CPU, init=tmp_path / "one")
+    taken = checkpoint.load(tmp_path / "two" / "polish" / "system.safetensors")[0]
+    assert torch.equal(taken["2.bias"], trained["2.bias"])
+    assert taken["0.weight"].shape == (24, 6)
+    report = json.loads((tmp_path / "two" / "init.json").read_text())
+    assert report["taken"] == ["2.bias", "finished"]
+    assert report["misshapen"] == ["0.bias", "0.weight", "2.weight"]
+    assert result.paths["init"].endswith("init.json")
+    assert "2 tensors taken from" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("straight_motions")
+def test_weights_of_something_else_are_refused(tmp_path):
+    checkpoint.save(tmp_path / "other.safetensors", {"x": torch.zeros(1)})
+    with pytest.raises(UserError, match="weights that fit the recipe's network, got none"):
+        polished(tmp_path / "run", tmp_path / "other.safetensors")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"expected a checkpoint folder .*got .*empty"):
+        warm.tensors_of(tmp_path / "empty")
+
+
+def test_a_recipe_says_whether_it_needs_a_vae():
+    assert warm.trains_vae_first(recipe_of("trajloom-flow", "tiny"))
+    given = warm.with_trained_vae(recipe_of("trajloom-flow", "tiny"))
+    assert given.stages["vae"].steps == 0
+    assert not warm.trains_vae_first(given)
+    for name, what in (("trajloom-vae", "nothing but a VAE"), ("trajloom-small", "has no VAE")):
+        assert not warm.trains_vae_first(recipe_of(name, "tiny"))
+        with pytest.raises(UserError, match=what):
+            warm.with_trained_vae(recipe_of(name, "tiny"))
+
+
+def test_latents_prepared_are_those_a_run_makes(tmp_path):
+    """A VAE, its latents, and a flow on them that encodes nothing again."""
+    vae = with_words(recipe_of("trajloom-vae", "tiny"), SMALL)
+    run.train(vae, build_recipe, tmp_path / "vae", CPU, quiet=True)
+
+    flow = with_words(recipe_of("trajloom-flow", "tiny"), SMALL)
+    prepared = prepare_latents(flow, build_recipe, tmp_path / "vae", tmp_path / "cache", CPU)
+    assert prepared.files == 1
+    assert len(prepared.statistics["latent_mean"]) == 4
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.safetensors")}
+
+    cached = replace(flow, data=replace(flow.data, cache=str(tmp_path / "cache")))
+    given = tmp_path / "vae" / "vae" / "system.safetensors"
+    run.train(cached, build_recipe, tmp_path / "cached", CPU, quiet=True, vae=given)
+    assert before == {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.safetensors")
+    }
+    run.train(flow, build_recipe, tmp_path / "alone", CPU, quiet=True, vae=given)
+    one, other = (
+        checkpoint.load(tmp_path / name / "flow" / "system.safetensors")[0]
+        for name in ("cached", "alone")
+    )
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+    assert torch.equal(one["latent_mean"], torch.tensor(prepared.statistics["latent_mean"]))
+    trained = warm.tensors_of(given)
+    assert all(torch.equal(one[name], trained[name]) for name in one if name.startswith("vae."))
+
+    assert sorted(path.name for path in (tmp_path / "alone" / "flow" / "pictures").iterdir()) == [
+        "error_over_horizon.png",
+        "forecast.png",
+        "latents.png",
+    ]
+    wide = with_words(flow, ["model.vae.width=64"])
+    with pytest.raises(UserError, match="is not the one this recipe needs"):
+        run.train(wide, build_recipe, tmp_path / "wide", CPU, quiet=True, vae=given)
+    checkpoint.save(tmp_path / "x.safetensors", {"x": torch.zeros(1)})
+    with pytest.raises(UserError, match=r"weights of a VAE in .*got none named vae"):
+        warm.load_vae(
+            torch.nn.ModuleDict({"vae": torch.nn.Linear(1, 1)}), tmp_path / "x.safetensors"
+        )
