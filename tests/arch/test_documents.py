@@ -8,6 +8,7 @@ import installed
 import numpy as np
 import published_files
 import pytest
+import raw_videos
 from repository import DOCUMENTS, ROOT, name
 
 from kinecast.cli.main import VERBS, main
@@ -38,6 +39,10 @@ def small_files(tmp_path_factory):
     """Small files under the names that the documents use."""
     folder = tmp_path_factory.mktemp("documents")
     write_video(folder / "clip.mp4", drifting(), 24.0, SIZE)
+    (folder / "videos").mkdir()
+    for k in range(3):
+        frames = raw_videos.moving(k, 48, step=1.0 + k / 2, size=(240, 160))
+        raw_videos.write(folder / "videos" / f"{'abc'[k]}.mp4", frames, size=(240, 160))
     save_tracks(folder / "tracks.npz", synth.synth("mix", frames=8, size=SIZE).tracks)
     write_image(folder / "image.png", next(drifting()))
     image_models.zipmo(folder / "home" / "models" / "zipmo-sparse")
@@ -61,7 +66,7 @@ def workplace(small_files, hub, tmp_path, monkeypatch):
     (tmp_path / "motion").mkdir()  # no recordings: the worlds move by procedures
     for target in ("clip.mp4", f"examples/{EXAMPLE.name}"):
         (tmp_path / target).symlink_to(small_files / "clip.mp4")
-    for name_ in ("tracks.npz", "image.png"):
+    for name_ in ("tracks.npz", "image.png", "videos"):
         (tmp_path / name_).symlink_to(small_files / name_)
     published_files.trajloom(tmp_path)
     (tmp_path / "cases").symlink_to(ROOT / "tests" / "parity" / "cases")

@@ -22,6 +22,10 @@ VERBS = {
     "prepare": ("prepare:prepare_videos", "turn raw videos into shards of tracked clips"),
     "build": ("build:build", "build the papers' evaluation sets from raw videos"),
     "libero": ("libero:libero", "record demonstrations of LIBERO's tasks by an oracle"),
+    "prepare-latents": (
+        "prepare_latents:prepare_latents",
+        "encode a recipe's clips before it is trained",
+    ),
     "train": ("train:train", "train a model from a recipe"),
     "ablate": ("ablate:ablate", "compare variants of a model as its paper does"),
     "bench": ("bench:bench", "measure forecasts and baselines over many clips"),

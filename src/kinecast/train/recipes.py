@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from kinecast.core.errors import UserError, did_you_mean
-from kinecast.train.pool import WorldPool
+from kinecast.train.chunk_pool import ChunkPool
 from kinecast.train.recipe import Recipe
 from kinecast.train.stage import Plan
 
@@ -20,6 +20,15 @@ RECIPES = {
     "trajloom-flow": "kinecast.train.stages_trajloom:flow",
     "trajloom-onpolicy": "kinecast.train.stages_trajloom:onpolicy",
     "trajloom-visibility": "kinecast.train.stages_trajloom:visibility",
+    "whn-vae": "kinecast.train.stages_whn:vae",
+    "whn-latent": "kinecast.train.stages_whn:latent",
+    "whn-raw": "kinecast.train.stages_whn:raw",
+    "whn-text": "kinecast.train.stages_whn:text",
+    "zipmo-vae": "kinecast.train.stages_zipmo:vae",
+    "zipmo-sparse": "kinecast.train.stages_zipmo:sparse",
+    "zipmo-dense": "kinecast.train.stages_zipmo:dense",
+    "zipmo-text": "kinecast.train.stages_zipmo:text",
+    "zipmo-policy": "kinecast.train.stages_zipmo:policy",
 }
 DEFAULT_SIZE = "small"
 
@@ -39,7 +48,7 @@ def recipe_of(name: str, size: str = DEFAULT_SIZE) -> Recipe:
     return recipe
 
 
-def build(recipe: Recipe, pool: WorldPool, device: torch.device) -> Plan:
+def build(recipe: Recipe, pool: ChunkPool[Any], device: torch.device) -> Plan:
     """The networks and stages of a recipe of the table."""
     module, _ = _module_of(recipe.name)
     plan: Plan = module.build(recipe, pool, device)

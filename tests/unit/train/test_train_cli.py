@@ -8,6 +8,8 @@ from kinecast.train import run
 from kinecast.train.recipes import RECIPES
 from kinecast.train.stopping import Stopped
 
+FEW = ("data.clips=16", "data.chunk=16", "data.validation=2", "bf16=false")
+
 
 def fails(capsys, *words):
     assert main(["train", *words]) == 2
@@ -34,6 +36,10 @@ def test_list_names_the_recipes(capsys):
         (["trajloom-vae", "lr=fast", "--out", "run"], "expected lr as a number, got 'fast'"),
         (["trajloom-vae", "--motion", "nowhere", "--out", "run"], "got nowhere"),
         (["trajloom-vae", "--init", "nowhere", "--out", "run"], "got nowhere"),
+        (["trajloom-flow", "--vae", "nowhere", "--out", "run"], "got nowhere"),
+        (["trajloom-small", "--vae", ".", "--out", "run"], "trajloom-small has no VAE"),
+        (["trajloom-vae", "--shard", "--out", "run"], "expected several processes to shard"),
+        (["trajloom-vae", "batch=8", "micro=3", *FEW, "--out", "run"], "multiple of 1 processes x"),
         (["trajloom-vae", "--device", "gpu", "--out", "run"], "expected device auto"),
         (
             ["trajloom-vae", "data.chunk=1", "--out", "run"],
@@ -48,6 +54,21 @@ def test_mistakes_are_one_line_and_leave_no_model(capsys, tmp_path, monkeypatch,
         words = [words[0], *(["size=tiny"] if "size=huge" not in words else []), *words[1:]]
     assert message in fails(capsys, *words)
     assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trajloom-flow", "--out", "cache"], "--vae"),
+        (["--vae", ".", "--out", "cache"], "expected a recipe, got none"),
+        (["trajloom-flow", "--vae", "nowhere", "--out", "cache"], "got nowhere"),
+        (["trajloom-small", "--vae", ".", "--out", "cache"], "trajloom-small has no VAE"),
+    ],
+)
+def test_mistakes_of_prepare_latents(capsys, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare-latents", *words]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_stop_ends_with_the_status_of_its_signal(capsys, monkeypatch, tmp_path):

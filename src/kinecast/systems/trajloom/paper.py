@@ -41,6 +41,10 @@ class PaperConfig:
             published weights do; None: they take the centres of cells of any frame.
         history_seen: whether the generator is told which history points are visible. The authors'
             script does not tell it, though their network was built to be told.
+        offsets: whether the VAE takes offsets from the cells' anchors, or positions as they are.
+        anchored: whether the source's first step lies near the history's last one, or is noise.
+        temporal, spatial: weights of the consistency regulariser that the VAE is trained with
+            (eq. 3).
 
     Raises:
         UserError: they disagree in latents, grid or window.
@@ -53,6 +57,10 @@ class PaperConfig:
     visibility: VisibilityConfig = field(default_factory=VisibilityConfig)
     frame: Size | None = None
     history_seen: bool = True
+    offsets: bool = True
+    anchored: bool = True
+    temporal: float = 0.1
+    spatial: float = 0.2
 
     def __post_init__(self) -> None:
         v, g = self.vae, self.generator
@@ -145,9 +153,17 @@ class PaperTrajLoom(nn.Module):
         self.latent_mean.copy_(torch.tensor(stats.mean))
         self.latent_std.copy_(torch.tensor(stats.std).clamp(min=SMALLEST_STD))
 
+    def relative(self, xy: Float[Tensor, "b t h w 2"]) -> Float[Tensor, "b t h w 2"]:
+        """Normalised positions as the VAE takes them."""
+        return to_offsets(xy) if self.config.offsets else xy
+
+    def absolute(self, x: Float[Tensor, "b t h w 2"]) -> Float[Tensor, "b t h w 2"]:
+        """The inverse of `relative`."""
+        return from_offsets(x) if self.config.offsets else x
+
     def latents(self, xy: Float[Tensor, "b t h w 2"]) -> Posterior:
         """Normalised latents of a window."""
-        posterior = self.vae.encode(to_offsets(self._laid(xy)))
+        posterior = self.vae.encode(self.relative(self._laid(xy)))
         mean = (posterior.mean.float() - self.latent_mean) / self.latent_std
         return Posterior(mean, posterior.scale.float() / self.latent_std)
 
@@ -171,8 +187,8 @@ class PaperTrajLoom(nn.Module):
         return config.steps, config.grid[0] * config.grid[1], config.latent_channels
 
     def source(self, noise: Float[Tensor, "b s n c"], cond: Cond) -> Float[Tensor, "b s n c"]:
-        """Noise whose first step lies near the last one of the history."""
-        return anchored(noise, cond["last"])
+        """Noise whose first step lies near the last one of the history, or all noise."""
+        return anchored(noise, cond["last"]) if self.config.anchored else noise
 
     def velocity(
         self, z_t: Float[Tensor, "b s n c"], t: Float[Tensor, " b"], cond: Cond
@@ -193,10 +209,10 @@ class PaperTrajLoom(nn.Module):
     ) -> tuple[Float[Tensor, "b t h w 2"], Float[Tensor, "b t h w"]]:
         """Positions, and visibility logits, each latent step's for the frames it stands for."""
         config = self.config.vae
-        offsets = self.vae.decode(z * self.latent_std + self.latent_mean)
+        xy = self.absolute(self.vae.decode(z * self.latent_std + self.latent_mean).float())
         last = cond["last"].expand(len(z), -1, -1)
         logits = expand(self.visibility(z, last).float(), config.stride, config.frames)
-        return self._centred(from_offsets(offsets.float())), logits.unflatten(2, config.grid)
+        return self._centred(xy), logits.unflatten(2, config.grid)
 
     def _stream(self, seen: Float[Tensor, "b s n"]) -> Float[Tensor, "b s n"] | None:
         told = self.config.generator.visibility and self.config.history_seen

@@ -89,6 +89,7 @@ class Layout:
         origin: xy of the first point.
         encoder: of the image, by its name in `encoders`.
         encoder_size: (W, H) of the image that the encoder is given; None: `size`.
+        text_encoder: of the text, where the denoiser takes one.
     """
 
     size: Size
@@ -96,6 +97,7 @@ class Layout:
     origin: tuple[float, float]
     encoder: str
     encoder_size: Size | None = None
+    text_encoder: str = "bert"
 
 
 @dataclass(frozen=True)

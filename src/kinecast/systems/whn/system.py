@@ -20,7 +20,6 @@ from kinecast.systems.whn.denoiser import Denoiser
 from kinecast.systems.whn.vae import VAE
 
 STEPS = 9  # the published "10 steps" are 10 times, 9 updates between them
-TEXT_ENCODER = "bert"
 
 
 class WHN(nn.Module):
@@ -37,7 +36,7 @@ class WHN(nn.Module):
             steps=STEPS,
             frame=layout.size,
             features=Features(layout.encoder, d.features, layout.encoder_size),
-            text=None if d.text is None else Features(TEXT_ENCODER, d.text),
+            text=None if d.text is None else Features(layout.text_encoder, d.text),
         )
         self.denoiser = Denoiser(d)
         self.vae = None if config.vae is None else VAE(config.vae)
@@ -55,7 +54,10 @@ class WHN(nn.Module):
             UserError: a field is unknown or missing.
         """
         parts = dict(_known(WHNConfig, config, "a whn configuration"))
-        parts["layout"] = Layout(**_known(Layout, parts["layout"], "layout"))
+        layout = parts["layout"]
+        if isinstance(layout, Mapping):  # checkpoints of before this field mean the published one
+            layout = {"text_encoder": Layout.text_encoder, **layout}
+        parts["layout"] = Layout(**_known(Layout, layout, "layout"))
         parts["denoiser"] = DenoiserConfig(**_known(DenoiserConfig, parts["denoiser"], "denoiser"))
         if parts["vae"] is not None:
             parts["vae"] = VAEConfig(**_known(VAEConfig, parts["vae"], "vae"))

@@ -30,6 +30,7 @@ class ZipMoLiberoConfig(MotionConfig):
     Attributes:
         planner: always there.
         policy: the head of a policy's file, or None in a planner's.
+        text_encoder: of the instruction.
 
     Raises:
         UserError: networks that do not fit one another.
@@ -40,6 +41,16 @@ class ZipMoLiberoConfig(MotionConfig):
 
     planner: LiberoConfig = field(default_factory=LiberoConfig)
     policy: PolicyConfig | None = None
+    text_encoder: str = TEXT_ENCODER
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> "ZipMoLiberoConfig":
+        """See `MotionConfig.read`; checkpoints from before `text_encoder` mean the published one.
+
+        Raises:
+            UserError: as there.
+        """
+        return super().read({"text_encoder": TEXT_ENCODER, **config})
 
     def __post_init__(self) -> None:
         widths = {"vae": self.vae.image_width, "planner": self.planner.image_width}
@@ -70,7 +81,7 @@ class ZipMoLibero(Motion):
             steps=STEPS,
             views=planner.views,
             features=self.outside(),
-            text=Features(TEXT_ENCODER, planner.text_width),
+            text=Features(config.text_encoder, planner.text_width),
             episode_step=planner.start_time,
         )
 

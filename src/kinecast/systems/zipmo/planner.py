@@ -136,16 +136,19 @@ class Planner(nn.Module):
         self,
         image: Float[Tensor, "g m i"],
         pokes: PokeTokens,
-        position: Float[Tensor, "m 3"],
+        position: Float[Tensor, "n 3"],
     ) -> dict[str, Any]:
         """What `forward` needs of a condition, computed once per clip.
 
         Args:
-            image: patch tokens of as many cells as there are latents.
+            image: patch tokens of as many cells as a step of latents has.
             pokes: from `poke_tokens` or `no_pokes`.
-            position: of the latents, and of the image tokens: (0, y, x).
+            position: of the latents, (0, y, x), and of the image tokens. Latents of several steps
+                have times of their own (ZipMo, appendix B), the image then lies at 0.
         """
-        both = torch.cat([position, position])[None]
+        cells = image.shape[1]
+        seen = position if len(position) == cells else at_time(0.0, position[:cells, 1:])
+        both = torch.cat([position, seen])[None]
         return {
             "image": self.image(image + self.image_offset),
             "rotations": list(self.layers.rotations(both)),

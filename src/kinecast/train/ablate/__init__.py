@@ -1,0 +1,1 @@
+"""Ablations: the papers' comparisons, run again on data that anyone can make."""

@@ -1,0 +1,155 @@
+"""Training and measuring the arm of `rgb`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinecast.core import coords
+from kinecast.flow.path import path
+from kinecast.io.checkpoint import save_checkpoint
+from kinecast.systems.base import Posterior
+from kinecast.systems.registry import FORMAT
+from kinecast.train import checkpoint
+from kinecast.train.ablate import image_scores
+from kinecast.train.ablate.arm import Scores, Trained
+from kinecast.train.ablate.rgb import RGBWHN, clip_frames
+from kinecast.train.chunk_pool import VALIDATION_SEED
+from kinecast.train.draw import normal, rows
+from kinecast.train.images import ImageClips
+from kinecast.train.loop import stage_key
+from kinecast.train.recipe import ImageData, Optim, Recipe
+from kinecast.train.stage import Stage
+from kinecast.train.whn_flow import FlowStage
+from kinecast.train.whn_network import WHNModel
+
+CODEC_CLIPS = 64
+AT_ONCE = 16
+PSNR, FLOOR = "codec PSNR (dB)", "tracked in the codec's true clips, MSE (px^2)"
+CARD = "# RGB latents\n\nFor the ablation of WHN's modality; no forecaster reads it.\n"
+
+
+@dataclass(frozen=True, eq=False)
+class LatentItem:
+    """Latents of clips, and the tokens of their first pictures."""
+
+    z: Float[Tensor, "b t h w c"]
+    features: Float[Tensor, "b m f"]
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def to(self, device: torch.device) -> "LatentItem":
+        """The same on a device."""
+        return LatentItem(self.z.to(device), self.features.to(device))
+
+    def rows(self, which: slice) -> "LatentItem":
+        """Some of the clips."""
+        return LatentItem(self.z[which], self.features[which])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+        return {"z": self.z, "features": self.features}
+
+
+class RGBPlan:
+    """One stage, `flow`; the codec is fitted before it."""
+
+    def __init__(self, recipe: Recipe, pool: ImageClips, device: torch.device) -> None:
+        assert isinstance(recipe.model, WHNModel)
+        assert isinstance(recipe.data, ImageData)
+        self.recipe, self.pool, self.device = recipe, pool, device
+        self.system = RGBWHN(recipe.model, recipe.data).to(device)
+
+    def stage(self, name: str) -> Stage[LatentItem]:
+        """Build the stage."""
+        count = min(CODEC_CLIPS, self.pool.data.clips)
+        frames = clip_frames(self.pool.data, self.pool.seed, list(range(count)))
+        self.system.fit_codec(frames.to(self.device))
+        self.system.requires_grad_(False)
+        stage = RGBStage(self.system, self.pool, self.recipe.stages[name], self.device)
+        stage.module.requires_grad_(True)
+        return stage
+
+    def export(self, folder: Path) -> None:
+        """Write the weights."""
+        config = {"format": FORMAT, "system": "whn-rgb", "model": {}}
+        save_checkpoint(folder, config, dict(self.system.state_dict()), CARD)
+
+
+class RGBStage(FlowStage):
+    """WHN's flow of pictures' latents; one future a clip in validation, tracking takes long."""
+
+    def __init__(
+        self, system: RGBWHN, pool: ImageClips, optim: Optim, device: torch.device
+    ) -> None:
+        super().__init__(system, pool, device, "logit-normal", samples=1)
+        self._rgb, self._batch = system, optim.batch
+        self._chunk: tuple[int, Tensor] | None = None
+
+    def batch(self, step: int) -> LatentItem:
+        """Cached latents of a step's clips."""
+        place = self._pool.place(step, self._batch, stage_key("flow"))
+        features = self._pool.take(place.number, place.indices).features
+        assert features is not None
+        chunk = (place.number % self._pool.passes) // self._pool.data.reuse
+        return LatentItem(self._latents(chunk)[place.indices].float(), features[:, 0])
+
+    def loss(  # type: ignore[override]  # it is given what its own `batch` makes
+        self, batch: LatentItem, draw: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """As `FlowStage.loss`: the first frame is given, and no part of it."""
+        system, first = self._rgb, batch.z[:, :1]
+        cond = {
+            "denoiser": system.denoiser.context(batch.features),
+            "first": Posterior(first, torch.zeros_like(first)),
+        }
+        noise = normal(draw, tuple(batch.z.shape)).to(self._device)
+        t = rows(draw, len(batch), self._times(draw)).to(self._device)
+        z_t, target = path(noise, batch.z, t)
+        held, _ = system.pin(cond)
+        z_t = torch.where(held, system.source(noise, cond), z_t)
+        error = (system.velocity(z_t, t, cond).float() - target).masked_fill(held, 0.0)
+        return error.square().mean(), {}
+
+    @torch.no_grad()
+    def _latents(self, chunk: int) -> Tensor:
+        """Of a chunk's clips, in half precision, from the disk if there."""
+        if self._chunk is None or self._chunk[0] != chunk:
+            data, seed = self._pool.data, self._pool.seed
+            path = self._pool.home / f"rgb-{self._pool.name}" / f"chunk-{chunk:05d}.safetensors"
+            if not path.exists():
+                first = chunk * data.chunk
+                clips = list(range(first, first + data.chunk))
+                parts = [clips[at : at + AT_ONCE] for at in range(0, len(clips), AT_ONCE)]
+                z = [
+                    self._rgb.latents(clip_frames(data, seed, part).to(self._device)).half()
+                    for part in parts
+                ]
+                checkpoint.save(path, {"z": torch.cat(z)})
+            self._chunk = (chunk, checkpoint.load(path)[0]["z"])
+        return self._chunk[1]
+
+
+def scores(trained: Trained, data: ImageData) -> Scores:
+    """WHN's scores of the points that are tracked in the forecast videos.
+
+    Beside them, of the held-out clips through the codec: how well it reconstructs them, and how
+    well the points are tracked in that.
+    """
+    system: RGBWHN = trained.plan.system
+    found = image_scores.flow_scores(trained, data)
+    psnr, floor = [], []
+    with ImageClips(data, 0, trained.clips, trained.device) as pool:
+        truths = [xy for item in pool.validation() for xy in item.xy[:, 0]]
+    for index, truth in enumerate(truths):
+        frames = clip_frames(data, VALIDATION_SEED, [index]).to(trained.device)
+        again = system.frames(system.latents(frames))
+        error = (frames.float() - again.float()).square().mean().item()
+        psnr.append(10 * float(np.log10(255**2 / max(error, 1e-12))))
+        xy = coords.denormalise(system.tracked(again[0].cpu().numpy()), data.size).flatten(1, 2)
+        floor.append((xy - truth).square().mean().item())
+    return {**found, PSNR: psnr, FLOOR: floor}

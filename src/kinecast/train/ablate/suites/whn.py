@@ -1,0 +1,131 @@
+"""Suite `whn`: what WHN's tables 6 and 12 and figures 7 and 8 say of its parts.
+
+24 frames of gliding layers, whose pictures tell where they go, on a grid of 12 x 16.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from kinecast.train import recipes
+from kinecast.train.ablate import image_scores as scores
+from kinecast.train.ablate import rgb_stage
+from kinecast.train.ablate.arm import Arm, Claim, Scores, Suite, Trained
+from kinecast.train.ablate.supervision import shards
+from kinecast.train.recipe import ImageData, Optim, Recipe
+from kinecast.train.whn_network import WHNModel
+
+DATA = ImageData(
+    frames=24, size=(128, 96), stride=8.0, clips=1024, chunk=512, reuse=8, validation=32
+)
+MODEL = WHNModel(
+    64, 2, 6, vae_width=64, vae_heads=2, vae_depth=4, channels=16, patch=4, point_width=32
+)
+OPTIM = {"vae": Optim(800, 16, 2e-3, bf16=False), "flow": Optim(700, 16, 2e-3, bf16=False)}
+ESTIMATED = "estimated"
+
+
+def suite(data: ImageData = DATA, optim: dict[str, Optim] = OPTIM) -> Suite:
+    """Arms and claims; other data and steps for a test."""
+    estimated = replace(data, shards=ESTIMATED)
+    prepare = partial(shards, "flow")
+    measure = partial(scores.flow_scores, data=data)
+    taken = replace(optim["vae"], steps=0)
+
+    def of_latents(name: str, about: str, model: WHNModel) -> Arm:
+        stages = {"vae": taken, "flow": optim["flow"]}
+        recipe = Recipe("whn-latent", "ablation", model, stages, data)
+        return Arm(name, about, measure, recipe, "vae", build=scores.watched(recipes.build))
+
+    vae = Recipe("whn-vae", "ablation", MODEL, {"vae": optim["vae"]}, data)
+    raw = Recipe("whn-raw", "ablation", MODEL, {"flow": optim["flow"]}, data)
+    small, large = (
+        replace(MODEL, width=32, heads=1, depth=4),
+        replace(MODEL, width=96, heads=3, depth=8),
+    )
+    base = of_latents("B", "the denoiser of latents", MODEL)
+    assert base.recipe is not None
+    arms = (
+        Arm("vae", "the VAE of all sizes", nothing, vae),
+        base,
+        of_latents("S", "a smaller denoiser", small),
+        of_latents("L", "a larger denoiser", large),
+        Arm(
+            "without VAE",
+            "a denoiser of points, as many tokens",
+            measure,
+            raw,
+            build=scores.watched(recipes.build),
+        ),
+        Arm(
+            "vae estimated",
+            "the VAE of tracks that our own tracker estimates",
+            nothing,
+            replace(vae, data=estimated),
+            prepare=prepare,
+        ),
+        replace(
+            base,
+            name="estimated tracks",
+            about="VAE and denoiser of them",
+            recipe=replace(base.recipe, data=estimated),
+            vae="vae estimated",
+            prepare=prepare,
+        ),
+        Arm(
+            "RGB",
+            "the denoiser of frames' latents; points are tracked in its videos",
+            partial(rgb_stage.scores, data=data),
+            replace(raw, name="whn-rgb"),
+            build=rgb_stage.RGBPlan,
+        ),
+    )
+    curves = (
+        ("vae", "model"),
+        ("flow", "model"),
+        ("flow", scores.LRTL),
+        ("flow", "scene variance"),
+    )
+    return Suite("whn", "VAE, size, tracks and modality of WHN", arms, _claims(), curves)
+
+
+def nothing(trained: Trained) -> Scores:
+    """A VAE is measured by what is built on it."""
+    return {}
+
+
+def _claims() -> tuple[Claim, ...]:
+    without, fewer, more = "without VAE", "S", "L"
+    table, table_6 = "table 12 (Kubric)", "table 6 (Kubric)"
+    return (
+        Claim(without, "B", scores.FVMD, "higher", table, "14519 against 12221"),
+        Claim(without, "B", scores.BEST, "higher", table, "137.8 against 127.2"),
+        Claim(
+            without,
+            "B",
+            scores.LRTL,
+            "higher",
+            f"{table}; figure 8 through training",
+            "23.7 against 15.9",
+        ),
+        Claim(
+            without, "B", scores.VARIANCE, "lower", "figure 7", "one mode without VAE (a figure)"
+        ),
+        Claim(fewer, "B", scores.FVMD, "higher", table, "13065 against 12221"),
+        Claim(fewer, "B", scores.BEST, "higher", table, "177.6 against 127.2"),
+        Claim(fewer, "B", scores.LRTL, "higher", table, "23.6 against 15.9"),
+        Claim(more, "B", scores.FVMD, "higher", table, "13745 against 12221"),
+        Claim(more, "B", scores.BEST, "same", table, "127.0 against 127.2"),
+        Claim(more, "B", scores.LRTL, "lower", table, "14.6 against 15.9"),
+        Claim(
+            "estimated tracks", "B", scores.FVMD, "higher", f"{table}, of L", "14766 against 13745"
+        ),
+        Claim(
+            "estimated tracks", "B", scores.BEST, "higher", f"{table}, of L", "140.3 against 127.0"
+        ),
+        Claim(
+            "estimated tracks", "B", scores.LRTL, "higher", f"{table}, of L", "16.4 against 14.6"
+        ),
+        Claim("RGB", "B", scores.FVMD, "higher", table_6, "16592 against 12221 (SD3.5)"),
+        Claim("RGB", "B", scores.BEST, "higher", table_6, "147 against 127 (SD3.5)"),
+        Claim("RGB", "B", scores.LRTL, "higher", table_6, "33.7 against 15.9 (SD3.5)"),
+    )

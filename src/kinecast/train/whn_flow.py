@@ -1,0 +1,142 @@
+"""Stage `flow`: WHN's denoiser, of latents or of the points themselves."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kinecast.core import coords, rng
+from kinecast.flow import times
+from kinecast.flow.path import path
+from kinecast.flow.sampler import euler, uniform_times
+from kinecast.metrics.best_of_k import pair_errors
+from kinecast.metrics.scene_variance import scene_variance
+from kinecast.systems.whn.system import WHN
+from kinecast.train.draw import normal, rows
+from kinecast.train.image_item import ImageItem
+from kinecast.train.images import ImageClips
+from kinecast.train.whn_pictures import pictures_of
+from kinecast.train.whn_score import Trivial, usable
+
+NOISE_SEED = 1_000_033  # of the validation's samples
+
+
+class FlowStage:
+    """Rectified flow from noise to data; the first frame is given, and no part of the loss.
+
+    Source: WHN, section 3.2, appendix C.3 and C.4: logit-normal times, and the weights whose best
+    of K samples is nearest on held-out clips.
+    """
+
+    def __init__(
+        self, system: WHN, pool: ImageClips, device: torch.device, drawn: str, samples: int
+    ) -> None:
+        """Train the system's denoiser.
+
+        Args:
+            system: its VAE, where it has one, is trained.
+            pool: its clips.
+            device: where the system is.
+            drawn: distribution of training times, "logit-normal" or "uniform".
+            samples: K.
+        """
+        self.module = system.denoiser
+        self._system, self._device, self._drawn, self._samples = system, device, drawn, samples
+        self._pool, self._held_out = pool, pool.validation()
+        self._baselines: Trivial | None = None
+
+    def loss(self, batch: ImageItem, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Mean square of the velocity's error, over all frames; clips that go too far count 0."""
+        system, count = self._system, len(batch)
+        cond = system.condition(batch.images())
+        shape = (count, *system.latent_shape(cond))
+        posterior = system.encode(batch.field(), cond)
+        data = posterior.mean + posterior.scale * normal(draw, shape).to(self._device)
+        noise = normal(draw, shape).to(self._device)
+        t = rows(draw, count, self._times(draw)).to(self._device)
+
+        z_t, target = path(noise, data, t)
+        (held, _) = system.pin(cond)
+        z_t = torch.where(held, system.source(noise, cond), z_t)
+        error = (system.velocity(z_t, t, cond).float() - target).masked_fill(held, 0.0)
+        each = error.square().flatten(1).mean(1)
+        return (each * usable(batch)).mean(), {}
+
+    def validate(self) -> dict[str, float]:
+        """Squared errors in pixels^2 (mean over coordinates) on held-out clips, all frames.
+
+        "model" is the best of K samples, "samples' mean" that of their mean, "one sample" the mean
+        of theirs; the training clips are as many guesses as there are samples, the best counts.
+        """
+        trivial = self._trivial()
+        scored = []
+        for futures, item in self.futures():
+            for xy, truth in _clips(futures, item):
+                guesses = trivial.forecasts(torch.from_numpy(truth[0]))
+                beside = {k: float(pair_errors(v, truth[None]).min()) for k, v in guesses.items()}
+                scored.append(self._scores(xy, truth) | beside)
+        return {name: float(np.mean([row[name] for row in scored])) for name in scored[0]}
+
+    def pictures(self) -> dict[str, np.ndarray]:
+        """A held-out clip's futures, and their errors over the horizon."""
+        futures, item = next(self.futures())
+        trivial = self._trivial().forecasts(item.xy[0, 0, 0].cpu())
+        return pictures_of(item, "futures", futures[0], trivial)
+
+    def finish(self) -> None:
+        """Nothing to do."""
+
+    def _times(self, draw: torch.Generator) -> Callable[[int], Tensor]:
+        def make(count: int) -> Tensor:
+            if self._drawn == "uniform":
+                return times.clamped(torch.rand(count, generator=draw))
+            return times.clamped(torch.randn(count, generator=draw).sigmoid())
+
+        return make
+
+    def _trivial(self) -> Trivial:
+        if self._baselines is None:
+            self._baselines = Trivial.of(self._pool, self._samples)
+        return self._baselines
+
+    def futures(self) -> Iterator[tuple[Float[np.ndarray, "b k t n 2"], ImageItem]]:
+        """Samples of the held-out clips in pixels; noise is keyed by clip and sample."""
+        system, first = self._system, 0
+        for item in self._held_out:
+            item = item.to(self._device)
+            cond = system.condition(item.images())
+            shape = system.latent_shape(cond)
+            futures = []
+            for sample in range(self._samples):
+                keys = [(first + i) * self._samples + sample for i in range(len(item))]
+                noise = rng.sample_noise(NOISE_SEED, keys, shape).to(self._device)
+                z = euler(
+                    lambda z, t, cond=cond: system.velocity(z, t, cond),
+                    system.source(noise, cond),
+                    uniform_times(system.needs.steps),
+                    system.pin(cond),
+                )
+                xy, _ = system.decode(z, cond)
+                futures.append(coords.denormalise(xy.float(), item.size).flatten(2, 3))
+            first += len(item)
+            yield torch.stack(futures, dim=1).cpu().numpy(), item
+
+    def _scores(
+        self, futures: Float[np.ndarray, "k t n 2"], truth: Float[np.ndarray, "t n 2"]
+    ) -> dict[str, float]:
+        each = pair_errors(futures, truth[None])[0]
+        return {
+            "model": float(each.min()),
+            "samples' mean": float(pair_errors(futures.mean(0)[None], truth[None])[0, 0]),
+            "one sample": float(each.mean()),
+            "scene variance": scene_variance(futures),
+        }
+
+
+def _clips(values: np.ndarray, item: ImageItem) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(value, true positions) of every clip that counts."""
+    truth = item.xy[:, 0].cpu().numpy()
+    for i in usable(item).nonzero()[:, 0].tolist():
+        yield values[i], truth[i]

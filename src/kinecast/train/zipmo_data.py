@@ -1,0 +1,71 @@
+"""What ZipMo is trained on at each size, and where a policy's demonstrations come from."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from kinecast.core.errors import UserError
+from kinecast.train.demos import DemoClips
+from kinecast.train.images import ImageClips
+from kinecast.train.recipe import ImageData, Recipe
+
+OPEN_SET = ("layers", "movi-a", "rolling", "falling", "dominoes", "support", "springs", "grains")
+TINY = ImageData(
+    frames=6, size=(64, 48), stride=4.0, encoder="", clips=1024, chunk=256, reuse=2, validation=32
+)
+
+
+@dataclass(frozen=True)
+class DemoData(ImageData):
+    """Clips of a robot.
+
+    Attributes:
+        demos: folder of LIBERO's recordings (`kinecast libero`) or of ATM's files to train the
+            policy on, or "": the clips that the planner is trained on.
+    """
+
+    demos: str = ""
+
+
+def open_set(size: str) -> ImageData:
+    """Clips of one view, for pokes."""
+    if size == "tiny":
+        return TINY
+    frame = (224, 224)
+    if size == "small":
+        return ImageData(frames=64, size=frame, points=256, encoder="")
+    return ImageData(families=OPEN_SET, frames=64, size=frame, points=1024, encoder="")
+
+
+def robots(size: str) -> ImageData:
+    """Clips of two views, with texts."""
+    if size == "tiny":
+        return replace(TINY, families=("reach",), views=2, text_encoder="words")
+    return ImageData(
+        families=("robot",),
+        frames=24,
+        size=(128, 128),
+        points=512,
+        views=2,
+        encoder="",
+        text_encoder="bert",
+    )
+
+
+def demonstrations(
+    recipe: Recipe, pool: ImageClips, device: torch.device
+) -> ImageClips | DemoClips:
+    """What the policy is trained on.
+
+    Raises:
+        UserError: no such folder, or no demonstrations in it.
+    """
+    data = recipe.data
+    assert isinstance(data, DemoData)
+    if not data.demos:
+        return pool
+    folder = Path(data.demos)
+    if not folder.exists():
+        raise UserError(f"expected data.demos as a folder of .hdf5 demonstrations, got {folder}")
+    return DemoClips(folder, data, recipe.model.policy.horizon, recipe.seed, device)
