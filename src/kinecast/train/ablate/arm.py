@@ -16,7 +16,7 @@ from kinecast.train.recipe import Optim, Recipe
 
 Scores = Mapping[str, Sequence[float]]
 Direction = Literal["higher", "lower", "same"]
-VALIDATIONS = 5  # of a stage, beside the one before its first step
+VALIDATIONS = 3  # of a stage, beside the one before its first step
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from kinecast.train.stages_trajloom import scaled
 FRAMES, LONG = 25, 81
 FRAME, STRIDE, GRID = (384, 224), 32.0, (7, 12)
 OPTIM = {
-    "vae": Optim(800, 8, 2e-3, bf16=False),
-    "flow": Optim(1500, 16, 2e-3, bf16=False),
-    "onpolicy": Optim(100, 16, 2e-4, bf16=False),
+    "vae": Optim(240, 8, 2e-3, ema=0.99, bf16=False),
+    "flow": Optim(400, 16, 2e-3, ema=0.99, bf16=False),
+    "onpolicy": Optim(30, 16, 2e-4, ema=0.9, bf16=False),
 }
 TAKEN = replace(OPTIM["vae"], steps=0)  # a VAE that is there
-LONG_VAE = replace(OPTIM["vae"], steps=600, batch=4)
+LONG_VAE = replace(OPTIM["vae"], steps=160, batch=4)
 SETS = "Kinetics / RoboTAP / Kubric / MagicData"
 
 

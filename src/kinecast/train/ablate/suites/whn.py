@@ -20,7 +20,10 @@ DATA = ImageData(
 MODEL = WHNModel(
     64, 2, 6, vae_width=64, vae_heads=2, vae_depth=4, channels=16, patch=4, point_width=32
 )
-OPTIM = {"vae": Optim(800, 16, 2e-3, bf16=False), "flow": Optim(700, 16, 2e-3, bf16=False)}
+OPTIM = {
+    "vae": Optim(250, 16, 2e-3, ema=0.99, bf16=False),
+    "flow": Optim(450, 16, 2e-3, ema=0.99, bf16=False),
+}
 ESTIMATED = "estimated"
 
 
