@@ -145,8 +145,9 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
             self._pending.pop(number).result()
         except BrokenProcessPool as error:
             raise UserError(
-                "the process that makes training clips died (out of memory?); "
-                "lower data.chunk or data.workers and run again to continue"
+                "the process that makes training clips died (out of memory?); lower data.chunk or "
+                "data.workers and run again to continue; a script of your own needs its calls "
+                "under if __name__ == '__main__'"
             ) from error
 
     def __enter__(self) -> Self:
