@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kinecast.cli.progress import say
+from kinecast.cli.score_table import jsonable
 from kinecast.core.errors import UserError
 from kinecast.released.case import ABOUT, Case
 from kinecast.released.check import Deviation
@@ -56,7 +57,7 @@ def check_cases(
                 _print(folder, case, found)
         reports.append(report)
     if json_:
-        print(json.dumps({"cases": reports}))
+        print(json.dumps(jsonable({"cases": reports}), allow_nan=False))
     return status
 
 

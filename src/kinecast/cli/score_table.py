@@ -43,6 +43,8 @@ def jsonable(value: Any) -> Any:
     """Numbers that are not finite become null: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [jsonable(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -40,8 +40,8 @@ def fvmd_tracks(
 
     Raises:
         UserError: fewer than 2 windows in all, windows or grids that differ, too few frames or
-            points for a histogram, a pair of other shapes, a forecast that is not finite or a truth
-            that is not where it is visible.
+            points for a histogram, a pair of other shapes, a forecast that is not finite (hidden
+            or not, as in the published code) or a truth that is not where it is visible.
     """
     forecasts, truths = [], []
     for forecast, truth in pairs:

@@ -32,10 +32,19 @@ def low_rank_loss(
         degrees: of freedom.
 
     Raises:
-        UserError: tracks that are not finite.
+        UserError: no clip or no mask, other points or clips, or a number that is not finite.
     """
-    if not torch.isfinite(tracks).all():
-        raise UserError("expected finite tracks, got some that are not; leave such points out")
+    clips, points = (len(tracks), len(queries), len(masks)), (tracks.shape[2], queries.shape[2])
+    if len(set(clips)) > 1 or len(set(points)) > 1 or not masks.numel() or not tracks.numel():
+        raise UserError(
+            f"expected tracks, queries and masks of the same clips and points, got "
+            f"{tuple(tracks.shape)}, {tuple(queries.shape)} and {tuple(masks.shape)}"
+        )
+    if not all(x.isfinite().all() for x in (tracks, queries, masks)):
+        raise UserError(
+            "expected finite tracks, queries and masks, got some that are not; leave such points "
+            "out"
+        )
     value = F.grid_sample(masks.double(), queries.double(), align_corners=False)[:, :, 0]
     value = value.clamp(MARGIN, 1 - MARGIN)
     matrix = tracks.double().movedim(-1, 1).flatten(1, 2)  # all x rows, then all y rows

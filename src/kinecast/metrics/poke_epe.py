@@ -30,10 +30,13 @@ def poke_epe(
         frame: pixels along the first and the second coordinate.
 
     Raises:
-        UserError: no poke, more of them than tracks, or an end that is not finite.
+        UserError: no poke, sample or frame, more pokes than tracks, or an end that is not finite.
     """
-    if not 1 <= pokes <= truth.shape[0] or not len(forecast):
-        raise UserError(f"expected 1 to {truth.shape[0]} pokes and samples, got {pokes}")
+    if not 1 <= pokes <= truth.shape[0] or not (forecast.numel() and truth.numel()):
+        raise UserError(
+            f"expected 1 to {truth.shape[0]} pokes, samples and frames, got {pokes} of "
+            f"{tuple(forecast.shape)} and {tuple(truth.shape)}"
+        )
     forecast, truth = same_length(forecast.double(), truth.double())
     ours = coords.denormalise(forecast[:, :pokes, -1], frame)
     theirs = coords.denormalise(truth[:pokes, -1], frame)

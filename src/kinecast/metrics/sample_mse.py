@@ -62,9 +62,9 @@ def sample_errors(
         frame: pixels along the first and the second coordinate: (H, W) for ZipMo's order yx.
 
     Raises:
-        UserError: no sample, other points, or positions that are not finite.
+        UserError: no sample or frame, other points, or positions that are not finite.
     """
-    if not forecast.numel() or forecast.shape[1] != truth.shape[0]:
+    if not forecast.numel() or not truth.numel() or forecast.shape[1] != truth.shape[0]:
         raise UserError(
             f"expected forecasts (K, N, T, 2) of the truth's points, got {tuple(forecast.shape)} "
             f"and {tuple(truth.shape)}"

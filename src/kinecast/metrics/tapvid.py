@@ -5,7 +5,7 @@ accuracy, position accuracy < delta_avg, average Jaccard. Distances are pixels o
 (both axes rescaled); values are fractions, which papers print times 100.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -18,6 +18,7 @@ FRAME = (256, 256)
 QUERY_STRIDE = 5  # frames between the query frames of the "strided" protocol
 
 Mode = Literal["first", "strided"]
+MODES = get_args(Mode)
 
 
 def tapvid(
@@ -41,11 +42,19 @@ def tapvid(
     Returns:
         occlusion_accuracy; pts_within_D and jaccard_D for D in 1, 2, 4, 8, 16 (distance strictly
         below D); average_pts_within_thresh (< delta_avg) and average_jaccard. NaN where nothing
-        that counts is visible (for the Jaccard: neither in truth nor in prediction).
+        that counts is visible (for the Jaccard: neither in truth nor in prediction). A prediction
+        that is not finite is near nothing.
+
+    Raises:
+        UserError: arrays of other shapes, and those of `counted`.
     """
-    T = true_hidden.shape[-1]
-    query = np.round(query_frame).astype(np.int64)[..., None]
-    counts = np.arange(T) > query if mode == "first" else np.arange(T) != query
+    shape = true_hidden.shape
+    counts = counted(query_frame, shape[-1], mode)
+    if not (counts.shape == hidden.shape == shape and true_xy.shape == xy.shape == (*shape, 2)):
+        raise UserError(
+            f"expected flags and positions of the same points and frames, got queries "
+            f"{query_frame.shape}, {shape} and {hidden.shape}, {true_xy.shape} and {xy.shape}"
+        )
     axes = (2,) if trackwise else (1, 2)
 
     def total(flags: np.ndarray) -> np.ndarray:
@@ -70,6 +79,23 @@ def tapvid(
     ):
         scores[average] = np.mean([scores[f"{name}_{d}"] for d in THRESHOLDS], axis=0)
     return scores
+
+
+def counted(
+    query_frame: Float[np.ndarray, "*b n"], frames: int, mode: Mode
+) -> Bool[np.ndarray, "*b n t"]:
+    """Frames that count for each point; query frames are rounded.
+
+    Raises:
+        UserError: a query frame that is not finite, or another mode.
+    """
+    if mode not in MODES or not np.isfinite(query_frame).all():
+        raise UserError(
+            f"expected a mode of {', '.join(MODES)} and finite query frames, got {mode!r}, "
+            f"{query_frame.ravel()[:4].tolist()}"
+        )
+    query = np.round(query_frame).astype(np.int64)[..., None]
+    return np.asarray(np.arange(frames) > query if mode == "first" else np.arange(frames) != query)
 
 
 def score(

@@ -22,9 +22,15 @@ def f1(
         2 TP / (2 TP + FP + FN).
 
     Raises:
-        UserError: nothing is visible in truth or forecast.
+        UserError: of other frames or points than the truth's, or nothing is visible in truth or
+            forecast.
     """
     predicted = np.asarray(visible)
+    if predicted.shape[-2:] != truth.shape or predicted.dtype != np.bool_:
+        raise UserError(
+            f"expected visibility (K, T, N) or (T, N) of {truth.shape}, true or false, got "
+            f"{predicted.dtype} {predicted.shape}"
+        )
     hits = int((predicted & truth).sum())
     wrong = int((predicted ^ truth).sum())
     if not hits + wrong:

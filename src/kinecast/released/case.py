@@ -1,6 +1,7 @@
 """A recorded case: inputs, weights and outputs of a published network, in one folder."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,16 +95,38 @@ class Case:
         return read_tensors(self.path(roles[role]))
 
     def path(self, name: str) -> Path:
-        """A file of the case; names are relative to its folder and may lead to a sibling's."""
+        """A file of the case; names are relative to its folder and may lead to a sibling's.
+
+        Raises:
+            UserError: not a name.
+        """
+        if not isinstance(name, str):
+            raise UserError(f"expected the name of a file in {self.folder / ABOUT}, got {name!r}")
         return self.folder / name
 
     def _arrays(self, what: str) -> dict[str, Tensor]:
-        path = self.path(self.about[what])
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return Named({name: _tensor(array) for name, array in arrays.items()}, path)
-        except (OSError, ValueError, TypeError, BadZipFile) as error:
-            raise UserError(f"expected arrays in {path}, got: {error}") from error
+        return read_arrays(self.path(self.about[what]))
+
+
+def read_arrays(path: Path) -> Named:
+    """The arrays of an .npz file, by name.
+
+    Raises:
+        UserError: no such file, or no arrays of numbers in it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Named({name: _tensor(array) for name, array in arrays.items()}, path)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        BadZipFile,
+        zlib.error,
+    ) as error:
+        raise UserError(f"expected arrays in {path}, got: {error}") from error
 
 
 def read_json(path: Path) -> Named:

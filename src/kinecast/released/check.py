@@ -98,7 +98,7 @@ def tolerance(section: Mapping[str, Any], output: str) -> dict[str, float | bool
     own = {name: value for name, value in section.items() if isinstance(value, Mapping)}
     named = own.get(output) or next((v for k, v in own.items() if fnmatchcase(output, k)), section)
     limits = {measure: named[measure] for measure in MEASURES if measure in named}
-    if not limits:
+    if not limits or not all(isinstance(limit, int | float) for limit in limits.values()):
         raise UserError(f"expected a tolerance of {', '.join(MEASURES)} for {output}, got {named}")
     return limits
 

@@ -11,19 +11,9 @@ from kinecast.core.errors import UserError
 from kinecast.released import metric_replay, trajloom_metrics
 from kinecast.released.case import Case, read_json
 from kinecast.released.check import Deviation, deviation, tolerance
+from kinecast.released.metric_layout import check_layout, inputs_of
 
 KIND = "metrics"
-# Recorded beside the arrays that went in; the rest of the inputs is not ours to compute.
-RESULTS = (
-    "velocity_gt",
-    "acceleration_gt",
-    "hist",
-    "hist_v_gt",
-    "hist_a_gen",
-    "strided_trackgroup",
-)
-RESULT_ENDS = ("_query_points", "_target_points")
-QUERIES = ("first_occluded", "strided_occluded")
 
 
 def is_metric(case: Case) -> bool:
@@ -46,22 +36,38 @@ def check_metrics(case: Case) -> list[Deviation]:
     outputs = read_json(case.path(case.about["outputs"]))
     inputs = {name: array.numpy() for name, array in case.inputs.items()}
     section = case.about["tolerance"]
-    if case.system == "trajloom":
-        ours, recorded = trajloom_metrics.replay(case, inputs, outputs)
-    else:
-        kind = metric_replay.kind_of(inputs)
-        ours = flat(kind.replay(inputs, outputs))
-        recorded = flat(outputs) | {name: x for name, x in inputs.items() if _is_result(name)}
-        section = section if isinstance(section, Mapping) else kind.tolerance
+    try:
+        if case.system == "trajloom":
+            ours, recorded = trajloom_metrics.replay(case, inputs, outputs)
+        else:
+            kind = metric_replay.kind_of(inputs)
+            ours, recorded = _replay(kind, inputs, outputs)
+            section = section if isinstance(section, Mapping) else kind.tolerance
+    except (TypeError, ValueError, AttributeError) as error:  # settings that are no numbers
+        raise UserError(
+            f"expected numbers and settings as in other cases in {case.folder}, got: {error}"
+        ) from error
+    if not recorded:
+        raise UserError(f"expected recorded numbers in {case.folder}, got none")
     missing = [name for name in recorded if name not in ours]
     if missing:
         raise UserError(
             f"expected a replay of every number of {case.folder}, got none of {', '.join(missing)}"
         )
     return [
-        deviation(name, _tensor(ours[name]), _tensor(value), tolerance(section, name))
+        deviation(name, _tensor(name, ours[name]), _tensor(name, value), tolerance(section, name))
         for name, value in recorded.items()
     ]
+
+
+def _replay(
+    kind: metric_replay.Kind, inputs: metric_replay.Arrays, outputs: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Our value and the recorded one of every number; some are recorded beside the inputs."""
+    check_layout(inputs, kind.layout)
+    given = inputs_of(inputs, kind.layout)
+    beside = {name: array for name, array in inputs.items() if name not in given}
+    return flat(kind.replay(inputs, outputs)), flat(outputs) | beside
 
 
 def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -75,9 +81,8 @@ def flat(numbers: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _is_result(name: str) -> bool:
-    return name in (*RESULTS, *QUERIES) or name.endswith(RESULT_ENDS)
-
-
-def _tensor(value: Any) -> Tensor:
-    return torch.from_numpy(np.asarray(value, np.float64))
+def _tensor(name: str, value: Any) -> Tensor:
+    try:
+        return torch.from_numpy(np.asarray(value, np.float64))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"expected numbers for {name}, got: {error}") from error

@@ -1,6 +1,7 @@
 """Replay of recorded metrics: FVMD, TAP-Vid, ZipMo's evaluation, rank, and formulas of papers.
 
-What a case records is told by the names of its arrays; the numbers are nested in outputs.json.
+What a case records is told by the names and axes of its arrays; the numbers are nested in
+outputs.json. A replay gives every number that the authors' code gives, whichever were recorded.
 """
 
 import math
@@ -29,6 +30,7 @@ from kinecast.metrics.resample import same_length
 from kinecast.metrics.sample_mse import FRAME, sample_errors
 from kinecast.metrics.scene_variance import scene_variance
 from kinecast.metrics.tapvid import THRESHOLDS
+from kinecast.released.metric_layout import Layout, has
 
 Arrays = Mapping[str, np.ndarray]
 Numbers = dict[str, Any]  # nested as in outputs.json
@@ -36,9 +38,9 @@ LOOSE_EPS = 1e-2  # of the second recorded Frechet distance
 
 
 class Kind(NamedTuple):
-    """What is recorded: the arrays that tell it, how it is replayed, and how exact it must be."""
+    """What is recorded: the arrays that went in, how it is replayed, how exact it must be."""
 
-    arrays: set[str]
+    layout: Layout
     replay: Callable[[Arrays, Numbers], Numbers]
     tolerance: dict[str, Any]
 
@@ -49,17 +51,14 @@ def kind_of(arrays: Arrays) -> Kind:
     Raises:
         UserError: none.
     """
-    names = set(arrays) | ({"v*_gt"} if any(re.fullmatch(r"v\d+_gt", a) for a in arrays) else set())
     for kind in KINDS:
-        if kind.arrays <= names:
+        if has(arrays, kind.layout):
             return kind
     raise UserError(f"expected arrays of a recorded metric, got {', '.join(arrays) or 'none'}")
 
 
 def _sets(inputs: Arrays, recorded: Numbers) -> Numbers:
     truth, ours = inputs["gt_tracks"], inputs["gen_tracks"]
-    if truth.ndim == 5:
-        return _scenes(truth, ours)
     a, b = fvmd.features(truth), fvmd.features(ours)
     both, terms = fvmd.distance(b, a), frechet(a.combined, b.combined)
     values = {
@@ -69,25 +68,26 @@ def _sets(inputs: Arrays, recorded: Numbers) -> Numbers:
         "fvmd_combined": both.combined,
         "fvmd_combined_swapped": fvmd.distance(a, b).combined,
         "mu_gt_sum": a.combined.mean(0).sum(),
+        "mu_gen_sum": b.combined.mean(0).sum(),
         "mean_term": terms.means,
         "tr_cov_gt": terms.spread_a,
         "tr_cov_gen": terms.spread_b,
     }
-    v = velocity(_square(truth))
-    values["hist_shape"] = histogram(v).shape
-    fields = {"velocity_gt": v, "acceleration_gt": acceleration(v)}
-    histograms = {
-        "hist_v_gt": histogram(v),
-        "hist_a_gen": histogram(acceleration(velocity(_square(ours)))),
-    }
-    for name, array in (fields | histograms).items():
-        if name in inputs:  # of the first clips
-            some = array[: len(inputs[name])]
-            values[name] = some.reshape(inputs[name].shape) if name in fields else some
+    for name, tracks in (("gt", truth), ("gen", ours)):
+        v = velocity(_square(tracks))
+        if name == "gt":
+            values["hist_shape"] = histogram(v).shape
+        arrays = {"velocity": v, "acceleration": acceleration(v)}
+        for field, array in arrays.items():
+            values[f"{field}_{name}"] = array.reshape(tracks.shape)
+            values[f"hist_{field[0]}_{name}"] = histogram(array)
+    for name in values.keys() & inputs.keys():  # recorded of the first clips
+        values[name] = values[name][: len(inputs[name])]
     return values
 
 
-def _scenes(truth: np.ndarray, ours: np.ndarray) -> Numbers:
+def _scenes(inputs: Arrays, recorded: Numbers) -> Numbers:
+    truth, ours = inputs["gt_tracks"], inputs["gen_tracks"]
     scenes = fvmd_scene.fvmd_scene(ours, truth)
     return {
         "per_scene": [scene.combined for scene in scenes.each],
@@ -106,26 +106,28 @@ def _frechet(inputs: Arrays, recorded: Numbers) -> Numbers:
         "fd": frechet(a, b).distance,
         "fd_eps_1e_2": frechet(a, b, LOOSE_EPS).distance,
         "fd_self": frechet(a, a).distance,
+        **{f"mu_{name}": x.mean(0) for name, x in (("a", a), ("b", b))},
+        **{f"cov_{name}": np.cov(x, rowvar=False) for name, x in (("a", a), ("b", b))},
     }
 
 
 def _tapvid(inputs: Arrays, recorded: Numbers) -> Numbers:
     mode = recorded["query_mode"]
+    query, hidden = inputs["query_points"][..., 0], inputs["gt_occluded"].astype(bool)
     score = partial(
         tapvid.tapvid,
-        inputs["query_points"][..., 0],
-        inputs["gt_occluded"],
+        query,
+        hidden,
         inputs["gt_tracks"],
-        inputs["pred_occluded"],
+        inputs["pred_occluded"].astype(bool),
         inputs["pred_tracks"],
         mode=mode,
     )
     scores = score()
     # WHN's copy divides each video's right flags by the evaluated flags of the whole batch.
-    frames = np.arange(inputs["gt_occluded"].shape[-1])
-    query = np.round(inputs["query_points"][..., :1])
-    counts = (frames > query if mode == "first" else frames != query).sum((1, 2))
-    pooled = scores["occlusion_accuracy"] * counts / max(counts.sum(), 1)
+    counts = tapvid.counted(query, hidden.shape[-1], mode).sum((1, 2))
+    right = np.where(counts > 0, scores["occlusion_accuracy"] * counts, 0)
+    pooled = right / counts.sum() if counts.sum() else np.full(len(counts), np.nan)
     return {
         "tapnet": scores,
         "tapnet_trackwise": score(trackwise=True),
@@ -134,7 +136,7 @@ def _tapvid(inputs: Arrays, recorded: Numbers) -> Numbers:
 
 
 def _queries(inputs: Arrays, recorded: Numbers) -> Numbers:
-    hidden, xy = inputs["occluded"], inputs["points_xy_px"]
+    hidden, xy = inputs["occluded"].astype(bool), inputs["points_xy_px"]
     stride = int(recorded.get("query_stride", tapvid.QUERY_STRIDE))
     found = {
         "first": tapvid.first_queries(hidden, xy),
@@ -152,12 +154,11 @@ def _queries(inputs: Arrays, recorded: Numbers) -> Numbers:
 
 def _zipmo(inputs: Arrays, recorded: Numbers) -> Numbers:
     clips = []
-    for name in sorted(inputs):
-        if re.fullmatch(r"v\d+_gt", name):
-            truth = torch.from_numpy(inputs[name])
-            forecast = torch.from_numpy(inputs[name.replace("_gt", "_pred")])
-            forecast = forecast[: int(recorded["k_used"])]
-            clips.append((filled(forecast, truth) if recorded["inpaint_nans"] else forecast, truth))
+    numbers = (re.fullmatch(r"v(\d+)_gt", name) for name in inputs)
+    for video in sorted((n[1] for n in numbers if n), key=int):
+        truth = torch.from_numpy(inputs[f"v{video}_gt"])
+        forecast = torch.from_numpy(inputs[f"v{video}_pred"])[: int(recorded["k_used"])]
+        clips.append((filled(forecast, truth) if recorded["inpaint_nans"] else forecast, truth))
 
     def each(names: Mapping[str, Any], **options: Any) -> Numbers:
         return {n: [_of_samples(n, *clip, **options) for clip in clips] for n in names}
@@ -233,7 +234,8 @@ def _rank(inputs: Arrays, recorded: Numbers) -> Numbers:
 
 def _formulas(inputs: Arrays, recorded: Numbers) -> Numbers:
     columns: dict[str, list[Any]] = {}
-    for futures, samples in zip(_pointwise(inputs["gt"]), _pointwise(inputs["pred"]), strict=True):
+    both = (_pointwise(inputs[name].astype(np.float32)) for name in ("gt", "pred"))
+    for futures, samples in zip(*both, strict=True):
         # Pixels of the frame that PCK counts in; futures are visible everywhere.
         seen = np.ones(futures.shape[1:3], bool)
         truth = Tracks(xy=futures[0], visible=seen, size=tapvid.FRAME)
@@ -257,7 +259,9 @@ def _formulas(inputs: Arrays, recorded: Numbers) -> Numbers:
 
 
 def _square(x: np.ndarray) -> np.ndarray:
-    side = round(x.shape[2] ** 0.5)
+    side = math.isqrt(x.shape[2])
+    if side**2 != x.shape[2]:
+        raise UserError(f"expected points on a square grid, got {x.shape[2]}")
     return x.reshape(*x.shape[:2], side, side, 2)
 
 
@@ -278,13 +282,32 @@ DISTANCES = {
     "velocity_gt": {"abs": 1e-6},
     "acceleration_gt": {"abs": 1e-6},
 }
+BATCH, CLIP = "float b t n 2", r"v(\d+)"
+TAPVID = {
+    "query_points": "float b n 3",
+    "gt_occluded": "flag b n t",
+    "gt_tracks": "float b n t 2",
+    "pred_occluded": "flag b n t",
+    "pred_tracks": "float b n t 2",
+}
+RANK = {
+    "tracks": BATCH,
+    "coord": "float b 1 n 2",
+    "masks": "float b m h w",
+    "labels": "int b n",
+}
 KINDS = (
-    Kind({"gt_tracks", "gen_tracks"}, _sets, DISTANCES),
-    Kind({"vectors", "hist"}, _histogram, {"abs": 1e-6}),
-    Kind({"feat_a", "feat_b"}, _frechet, {"rel": 1e-6, "abs": 1e-4}),
-    Kind({"query_points", "gt_occluded"}, _tapvid, {"abs": 1e-9}),
-    Kind({"occluded", "points_xy_px"}, _queries, {"exact": True}),
-    Kind({"v*_gt"}, _zipmo, {"rel": 1e-4, "*Min_Idx*": {"exact": True}}),
-    Kind({"tracks", "masks"}, _rank, {"rel": 1e-5}),
-    Kind({"gt", "pred"}, _formulas, {"rel": 1e-6}),
+    Kind({"gt_tracks": BATCH, "gen_tracks": "float m t n 2"}, _sets, DISTANCES),
+    Kind({"gt_tracks": "float s g t n 2", "gen_tracks": "float s k t n 2"}, _scenes, DISTANCES),
+    Kind({"vectors": BATCH}, _histogram, {"abs": 1e-6}),
+    Kind({"feat_a": "float m d", "feat_b": "float n d"}, _frechet, {"rel": 1e-6, "abs": 1e-4}),
+    Kind(TAPVID, _tapvid, {"abs": 1e-9}),
+    Kind({"occluded": "flag n t", "points_xy_px": "float n t 2"}, _queries, {"exact": True}),
+    Kind(
+        {f"{CLIP}_gt": "float n s 2", f"{CLIP}_pred": "float k n t 2"},
+        _zipmo,
+        {"rel": 1e-4, "*Min_Idx*": {"exact": True}},
+    ),
+    Kind(RANK, _rank, {"rel": 1e-5}),
+    Kind({"gt": "float s g t h w 2", "pred": "float s k t h w 2"}, _formulas, {"rel": 1e-6}),
 )

@@ -20,7 +20,8 @@ from kinecast.metrics.divcurl import divcurl_energy
 from kinecast.metrics.flow_tv import flow_tv
 from kinecast.metrics.fvmd_tracks import fvmd_tracks, windows
 from kinecast.metrics.reconstruction import vepe
-from kinecast.released.case import Case
+from kinecast.released.case import Case, read_arrays
+from kinecast.released.metric_layout import Layout, check_layout
 
 FIXED = {  # of FVMD's histograms, in the scripts' names
     "cell_size": motion_histogram.SIDE,
@@ -32,6 +33,7 @@ SETTINGS = {"eval_start", "eval_len", "grid_stride", "clip_len", "clip_stride", 
 RAISES = "raises"
 LOST = ("clip02", slice(3, 5), 7)  # clip, frames and point of the case that holds NaN
 FEATURES = "fvmd_features"
+LAYOUT: Layout = {"gt_tracks": "float t n 2", "pred_tracks": "float u m 2"}
 
 Numbers = dict[str, Any]
 
@@ -65,20 +67,21 @@ def replay(
     ours: Numbers = {}
     recorded: Numbers = {}
     for name, section in outputs.items():
+        if not isinstance(section, Mapping):
+            raise UserError(f"expected a section of numbers, got {name}: {section!r}")
         script = next((part for part in name.split(".") if part in SCRIPTS), None)
         if script is None:
             raise UserError(f"expected a section of {', '.join(SCRIPTS)}, got {name}")
         changed = [_changed(run, name) for run in runs]
         if RAISES in section:
-            ours[f"{name}.{RAISES}"] = _raises(changed, size)
+            ours[f"{name}.{RAISES}"] = _raises(changed, name, size)
             recorded[f"{name}.{RAISES}"] = 1
             continue
         ours |= _named(name, SCRIPTS[script](changed, section, size))
         recorded |= _named(name, _judged(section))
     file = case.path(f"{FEATURES}.npz")
     if file.is_file():
-        with np.load(file) as arrays:
-            recorded |= {f"{FEATURES}.{n}": array for n, array in arrays.items()}
+        recorded |= {f"{FEATURES}.{n}": array.numpy() for n, array in read_arrays(file).items()}
         ours |= _named(FEATURES, _features(runs, case))
     return ours, recorded
 
@@ -86,8 +89,8 @@ def replay(
 def _vepe(runs: list[Run], section: Mapping[str, Any], size: tuple[int, int]) -> Numbers:
     pairs = []
     for run in runs:
-        frames = section["eval_len"] or len(run.truth)
-        first = 1 if section["exclude_t0"] and min(frames, len(run.truth)) > 1 else 0
+        frames = _frames(section, run)
+        first = 1 if section["exclude_t0"] and frames > 1 else 0
         truth, forecast = run.truth[first:frames], run.forecast[first:frames]
         visible = np.isfinite(truth).all(-1)
         if not section["ignore_gt_visibility"] and "gt_visibility" in run.visible:
@@ -96,16 +99,16 @@ def _vepe(runs: list[Run], section: Mapping[str, Any], size: tuple[int, int]) ->
         pairs.append((Tracks(forecast, unseen, size), Tracks(truth, visible, size)))
     return {
         "num_runs": len(runs),
-        "vepe_px": vepe(pairs),
+        "vepe_px": _number(lambda: vepe(pairs)),
         "per_video.T": [len(run.truth) for run in runs],
-        "per_video.T_eval": [min(len(r.truth), section["eval_len"] or len(r.truth)) for r in runs],
+        "per_video.T_eval": [_frames(section, run) for run in runs],
         "per_video.N": [run.truth.shape[1] for run in runs],
         "per_video.vepe_px": [_number(lambda pair=pair: vepe([pair])) for pair in pairs],
     }
 
 
 def _quality(runs: list[Run], section: Mapping[str, Any], size: tuple[int, int]) -> Numbers:
-    mask = section["visibility_name"].removesuffix(".npy") if section["use_visibility"] else None
+    mask = _stem(section) if section["use_visibility"] else None
     fields = [_fields(run, section, size, mask)[0] for run in runs]
     tv = [_number(lambda field=field: flow_tv(field)) for field in fields]
     energy = [_number(lambda field=field: divcurl_energy(field)) for field in fields]
@@ -113,8 +116,8 @@ def _quality(runs: list[Run], section: Mapping[str, Any], size: tuple[int, int])
         "num_videos": len(runs),
         "num_videos_processed": len(runs),
         "num_missing_visibility_files": sum(mask not in r.visible for r in runs) if mask else 0,
-        "flowsmooth_tv_video_mean": np.nanmean(tv),
-        "divcurl_energy_video_mean": np.nanmean(energy),
+        "flowsmooth_tv_video_mean": _mean(tv),
+        "divcurl_energy_video_mean": _mean(energy),
         "per_video.T": [len(field.xy) for field in fields],
         "per_video.N": [field.grid.count for field in fields],
         "per_video.grid_H": [field.grid.h for field in fields],
@@ -128,9 +131,8 @@ def _fvmd(runs: list[Run], section: Mapping[str, Any], size: tuple[int, int]) ->
     other = {name: section[name] for name in FIXED if section[name] != FIXED[name]}
     if other:
         raise UserError(f"expected the published histogram, {FIXED}, got {other}")
-    length, stride = section["clip_len"], section["clip_stride"]
-    length = length if length > 0 else None
-    mask = "gt_visibility" if section["use_gt_visibility"] else None
+    length, stride = _window(section)
+    mask = _stem(section) if section["use_gt_visibility"] else None
     pairs = [_fields(run, section, size, mask) for run in runs]
     scores = fvmd_tracks(pairs, length, stride)
     first = [windows(truth.xy, truth.visible, length, stride) for _, truth in pairs]
@@ -154,11 +156,12 @@ def _features(runs: list[Run], case: Case) -> Numbers:
         raise UserError(f"expected a config with feature_case in {case.folder}, got none")
     how = case.config["feature_case"]
     mask = "gt_visibility" if how["use_gt_visibility"] else None
+    length, stride = _window(how)
     parts: Numbers = {}
     for run in runs:
-        forecast, truth = _fields(run, {}, _size(case), mask)
+        forecast, truth = _fields(run, how, _size(case), mask)
         for name, field in (("gt", truth), ("pred", forecast)):
-            found = windows(field.xy, truth.visible, how["clip_len"], how["clip_stride"])
+            found = windows(field.xy, truth.visible, length, stride)
             parts.setdefault(f"vel_{name}", []).append(found.velocity)
             parts.setdefault(f"acc_{name}", []).append(found.acceleration)
     return {name: np.concatenate(part) for name, part in parts.items()}
@@ -203,10 +206,17 @@ def _runs(inputs: Mapping[str, np.ndarray]) -> list[Run]:
     runs = []
     for name in sorted({name.partition(".")[0] for name in inputs}):
         arrays = {k.partition(".")[2]: v for k, v in inputs.items() if k.startswith(f"{name}.")}
+        check_layout(arrays, LAYOUT)
         truth, forecast = arrays["gt_tracks"], arrays["pred_tracks"]
-        T, N = np.minimum(truth.shape[:2], forecast.shape[:2])  # what both have
+        T, N = (int(n) for n in np.minimum(truth.shape[:2], forecast.shape[:2]))  # what both have
         visible = {k: v[:T, :N] > 0.5 for k, v in arrays.items() if k.endswith("_visibility")}
         query = arrays["query_xy"][:N] if "query_xy" in arrays else None
+        short = [k for k, v in visible.items() if v.shape != (T, N)]
+        if short or (query is not None and query.shape != (N, 2)):
+            raise UserError(
+                f"expected visibility of {T} frames and {N} points and a query each in {name}, got "
+                f"others in {', '.join(short) or 'query_xy'}"
+            )
         runs.append(Run(name, truth[:T, :N], forecast[:T, :N], visible, query))
     return runs
 
@@ -228,10 +238,16 @@ def _changed(run: Run, section: str) -> Run:
     return run
 
 
-def _raises(runs: list[Run], size: tuple[int, int]) -> int:
-    """Whether FVMD refuses the runs."""
+def _raises(runs: list[Run], name: str, size: tuple[int, int]) -> int:
+    """Whether FVMD refuses the runs; its settings are told by the section's name alone."""
+    settings = re.search(r"fvmd\..*?(?:(\d+)[_/](\d+)|full)", name)
+    if settings is None:
+        raise UserError(f"expected clip length and stride in the name of {name}, got none")
+    length, stride = (int(n) if n else None for n in settings.groups())
+    mask = None if re.search("no.?vis", name) else "gt_visibility"
+    pairs = [_fields(run, {}, size, mask) for run in runs]
     try:
-        fvmd_tracks(_fields(run, {}, size, "gt_visibility") for run in runs)
+        fvmd_tracks(pairs, length, stride or 1)
     except UserError:
         return 1
     return 0
@@ -242,7 +258,7 @@ def _judged(section: Mapping[str, Any]) -> Numbers:
     numbers: Numbers = {}
     for name, value in section.items():
         if name == "per_video":
-            for key in value[0]:
+            for key in value[0] if value else ():
                 if not isinstance(value[0][key], str | bool):
                     numbers[f"per_video.{key}"] = [video[key] for video in value]
         elif name not in SETTINGS and not isinstance(value, str | bool):
@@ -260,6 +276,29 @@ def _number(metric: Callable[[], float]) -> float:
         return metric()
     except UserError:
         return math.nan
+
+
+def _mean(numbers: list[float]) -> float:
+    """Of the videos that have one."""
+    there = [number for number in numbers if not math.isnan(number)]
+    return float(np.mean(there)) if there else math.nan
+
+
+def _frames(section: Mapping[str, Any], run: Run) -> int:
+    """Frames that VEPE counts; 0: all of them."""
+    T, most = len(run.truth), int(section["eval_len"])
+    return min(T, most) if most > 0 else T
+
+
+def _stem(section: Mapping[str, Any]) -> str:
+    """Which visibility masks."""
+    return str(section["visibility_name"]).removesuffix(".npy")
+
+
+def _window(section: Mapping[str, Any]) -> tuple[int | None, int]:
+    """Frames of a window, None for the whole video, and between two starts."""
+    length = int(section["clip_len"])
+    return (length if length > 0 else None), int(section["clip_stride"])
 
 
 def _size(case: Case) -> tuple[int, int]:

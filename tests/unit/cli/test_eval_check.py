@@ -55,6 +55,23 @@ def test_exit_status_1_beyond_tolerance(record, capsys):
     assert [number["within"] for number in report["outputs"]] == [False, True]
 
 
+def test_shapes_that_differ_are_json_too(record, capsys):
+    folder = record()
+    (folder / "outputs.json").write_text('{"fd": [1.0, NaN]}')
+    assert check(folder, "--json") == 1
+    (report,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["cases"]
+    assert report["outputs"][0]["value"] is None
+    assert report["outputs"][0]["remark"] == "shape (), not (2,)"
+
+
+def test_files_that_are_damaged_are_status_2(record, capsys):
+    for name in ("inputs.npz", "outputs.json", "case.json"):
+        folder = record(name)
+        (folder / name).write_bytes((folder / name).read_bytes()[:40])
+        assert check(folder) == 2
+        assert "kinecast: expected" in capsys.readouterr().err
+
+
 def test_exit_status_2_for_what_cannot_be_checked(record, tmp_path, capsys):
     for folder, message in (
         (record("network", kind="velocity"), "checked by: kinecast import-weights --check"),

@@ -98,7 +98,7 @@ def test_what_cannot_be_scored_is_refused():
     assert poke_epe(lost, truth, 1).item() == pytest.approx(1, rel=1e-4)
     with pytest.raises(UserError, match="truth's points"):
         sample_errors(lost[:, :2], truth)
-    with pytest.raises(UserError, match="1 to 3 pokes and samples, got 4"):
+    with pytest.raises(UserError, match="1 to 3 pokes, samples and frames, got 4"):
         poke_epe(lost, truth, 4)
     with pytest.raises(UserError, match="at least 2 samples"):
         deviation(truth[None])

@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from kinecast.core.errors import UserError
+from kinecast.metrics.bootstrap import RESAMPLES, percentile
 from kinecast.train.ablate.arm import Direction
 
-RESAMPLES = 2000
-LEVEL = 0.95
 Verdict = Literal["agree", "disagree", "not resolved at this budget"]
 
 
@@ -56,13 +55,13 @@ def difference(arm: Sequence[Sequence[float]], against: Sequence[Sequence[float]
         return Difference(nan, nan, nan, nan, nan, seeds=(nan,) * len(a))
     gaps = (a - b)[:, known]
     means = _resampled_means(gaps)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = percentile(means)
     return Difference(
         arm=float(a[:, known].mean()),
         against=float(b[:, known].mean()),
         mean=float(gaps.mean()),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         seeds=tuple(gaps.mean(1).tolist()),
     )
 
