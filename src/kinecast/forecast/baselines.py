@@ -94,15 +94,20 @@ def _affine_field(
     velocity: Float64[np.ndarray, "n 2"],
     known: Bool[np.ndarray, " n"],
 ) -> Float64[np.ndarray, "3 2"]:
-    """Least squares with weights 1 / (1 + (residual / scale)^2), the scale a median's."""
-    points, weight = _homogeneous(xy), known.astype(np.float64)
+    """Least squares with weights 1 / (1 + (residual / scale)^2), the scale a median's.
+
+    It begins with the median velocity: a plain fit would begin between two motions, and stay there.
+    """
     field = np.zeros((3, 2))
+    if not known.any():
+        return field
+    field[2] = np.median(velocity[known], axis=0)
+    points = _homogeneous(xy)
     for _ in range(ROUNDS):
-        root = np.sqrt(weight)[:, None]
-        field = np.linalg.lstsq(root * points, root * velocity, rcond=None)[0]
         residual = np.linalg.norm(velocity - points @ field, axis=1)
-        scale = 2 * np.median(residual[known]) + TINY if known.any() else 1.0
-        weight = known / (1 + (residual / scale) ** 2)
+        scale = 2 * np.median(residual[known]) + TINY
+        root = np.sqrt(known / (1 + (residual / scale) ** 2))[:, None]
+        field = np.linalg.lstsq(root * points, root * velocity, rcond=None)[0]
     return field
 
 

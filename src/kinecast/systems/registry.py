@@ -13,6 +13,8 @@ SYSTEMS = {
     "whn": "kinecast.systems.whn.system:WHN",
     "zipmo": "kinecast.systems.zipmo.system:ZipMo",
     "zipmo-libero": "kinecast.systems.zipmo.libero_system:ZipMoLibero",
+    "regression-history": "kinecast.systems.regression.history:HistoryRegression",
+    "regression-image": "kinecast.systems.regression.image:ImageRegression",
 }
 
 

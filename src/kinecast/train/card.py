@@ -5,9 +5,21 @@ from pathlib import Path
 
 from kinecast.train.recipe import Data, Recipe
 
+SAMPLES = "several samples"
+SPREAD = (
+    "the spread of the samples is learned from\n{} and may be too wide or too narrow on a given "
+    "video"
+)
 
-def card(recipe: Recipe) -> str:
-    """README.md of a checkpoint: what it is, what it saw, its licence, how to make it again."""
+
+def card(recipe: Recipe, out: str = SAMPLES, limits: str = SPREAD) -> str:
+    """README.md of a checkpoint: what it is, what it saw, its licence, how to make it again.
+
+    Args:
+        recipe: whose data is `Data`.
+        out: what a forecast has of each point.
+        limits: what else it cannot do; {} is what it learned from.
+    """
     data = recipe.data
     assert isinstance(data, Data)
     seen = "only on simulated worlds (`kinecast.data.synth`); no video was seen"
@@ -36,7 +48,7 @@ license: apache-2.0
 # {recipe.name} ({recipe.size})
 
 History-conditioned forecasts of a dense grid of points: tracks and visibility of up to
-{recipe.model.frames} frames in, {recipe.model.frames} frames out, several samples.
+{recipe.model.frames} frames in, {recipe.model.frames} frames out, {out}.
 
 - Licence: Apache-2.0, weights and code.
 - Trained {seen}.
@@ -45,6 +57,5 @@ History-conditioned forecasts of a dense grid of points: tracks and visibility o
 
 {motion}
 Limits: the weights know motion, not pictures. Objects that start to move by themselves, contacts
-that are not seen coming, and cuts are beyond them; the spread of the samples is learned from
-{learned} and may be too wide or too narrow on a given video.
+that are not seen coming, and cuts are beyond them; {limits.format(learned)}.
 """

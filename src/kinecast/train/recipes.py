@@ -29,6 +29,9 @@ RECIPES = {
     "zipmo-dense": "kinecast.train.stages_zipmo:dense",
     "zipmo-text": "kinecast.train.stages_zipmo:text",
     "zipmo-policy": "kinecast.train.stages_zipmo:policy",
+    "regression-history": "kinecast.train.stages_regression:history",
+    "regression-image": "kinecast.train.stages_regression:image",
+    "regression-text": "kinecast.train.stages_regression:text",
 }
 DEFAULT_SIZE = "small"
 

@@ -149,7 +149,7 @@ def whn_config(model: WHNModel, data: ImageData, *, latent: bool) -> WHNConfig:
         depth=model.depth,
         features=vae.features,
         tokens=vae.tokens,
-        text=_text_width(data.text_encoder) if data.text_encoder else None,
+        text=text_width(data.text_encoder) if data.text_encoder else None,
         point_width=None if latent else model.point_width,
     )
     scale = (1.0,) * model.channels if latent else ()
@@ -184,7 +184,12 @@ def _seen(data: ImageData) -> Size:
     return data.encoder_size or data.size
 
 
-def _text_width(name: str) -> int:
+def text_width(name: str) -> int:
+    """Channels of the token of a text.
+
+    Raises:
+        UserError: an encoder that gives no pooled text.
+    """
     if name not in TEXT_WIDTHS:
         raise UserError(
             f"expected data.text_encoder of {', '.join(TEXT_WIDTHS)} (one token a text), "

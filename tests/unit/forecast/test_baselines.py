@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from straight_system import SIZE, grid_tracks
 
 from kinecast.core.errors import UserError
@@ -62,6 +64,85 @@ def test_an_affine_camera_carries_every_point_and_a_few_movers_do_not_disturb_it
     future = module.affine(past, 6, window=2, damping=1.0)
     assert np.abs(future.xy[:, 4:] - truth.xy[:, 4:]).max() < 0.1
     assert np.abs(future.xy[:, :4] - truth.xy[:, :4]).max() > 10
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.45])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_affine_camera_follows_a_pan_whatever_nearly_half_of_the_points_do(share, together):
+    rng = np.random.default_rng(3)
+    start, velocity = rng.uniform((0, 0), (160, 96), (80, 2)), np.tile([1.5, -0.7], (80, 1))
+    movers = int(share * 80)
+    velocity[:movers] = (-4, 3) if together else rng.normal(0, 6, (movers, 2))
+    xy = start + np.arange(16)[:, None, None] * velocity
+    tracks = Tracks(xy.astype(np.float32), np.ones(xy.shape[:2], bool), (160, 96))
+    past, truth = tracks.split(8)
+    future = module.affine(past, 8, window=4, damping=1.0)
+    np.testing.assert_allclose(future.xy[:, movers:], truth.xy[:, movers:], atol=0.05)
+
+
+def test_under_a_pan_the_affine_camera_also_carries_a_point_that_was_seen_once():
+    past = grid_tracks(8, velocity=(1.0, -0.5))
+    visible = past.visible & (np.arange(past.count) != 3)
+    visible[-1, 3] = True
+    future = module.affine(replace(past, visible=visible), 6, window=4, damping=1.0)
+    expected = past.xy[-1] + np.arange(1, 7)[:, None, None] * np.array([1.0, -0.5])
+    np.testing.assert_allclose(future.xy, expected, atol=1e-3)
+    alone = forecast("linear_4", replace(past, visible=visible), 6)
+    assert np.ptp(alone.xy[:, 3], axis=0).max() == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_frame_shows_no_motion_and_everything_stays(name):
+    past = grid_tracks(1)
+    visible = past.visible.copy()
+    visible[0, ::3] = False
+    image = replace(past, visible=visible)
+    future = forecast(name, image, 5)
+    assert np.array_equal(future.xy, np.repeat(past.xy, 5, axis=0))
+    assert np.array_equal(future.visible, np.repeat(visible, 5, axis=0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_stands_still_stays_to_the_bit(name):
+    past = grid_tracks(12, velocity=(0.0, 0.0))
+    assert np.array_equal(forecast(name, past, 9).xy, np.repeat(past.xy[:1], 9, axis=0))
+
+
+@settings(max_examples=25)
+@given(
+    count=st.integers(2, 20),
+    window=st.sampled_from(module.WINDOWS),
+    seed=st.integers(0, 2**16),
+)
+def test_the_velocity_is_that_of_numpys_line(count, window, seed):
+    """Through the last frames in which the point was seen, whichever were hidden."""
+    rng = np.random.default_rng(seed)
+    visible = np.zeros((24, 1), bool)
+    visible[rng.choice(24, count, replace=False)] = True
+    xy = rng.uniform(0, 48, (24, 1, 2)).astype(np.float32)
+    frames = np.flatnonzero(visible[:, 0])[-window:]
+    expected = np.polyfit(frames, xy[frames, 0].astype(np.float64), 1)[0]
+    found = module.velocities(Tracks(xy, visible, SIZE), window)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_kalman_filter_predicts_through_hidden_frames():
+    past, truth = straight(frames=48)
+    visible = past.visible.copy()
+    visible[-10:] = False
+    future = forecast("kalman_0.1", replace(past, visible=visible), 6)
+    np.testing.assert_allclose(future.xy, truth.xy[:6], atol=0.1)
+
+
+def test_a_kalman_filter_trusts_its_measurements_less_the_steadier_the_motion():
+    past = grid_tracks(16, velocity=(1.0, 0.0))
+    jump = past.xy.copy()
+    jump[-1] += (6.0, 0.0)
+    moved = {
+        name: forecast(name, replace(past, xy=jump), 1).xy[0, 0, 0] - jump[-1, 0, 0]
+        for name in ("kalman_0.1", "kalman_1", "constant_velocity")
+    }
+    assert moved["kalman_0.1"] < moved["kalman_1"] < moved["constant_velocity"]
 
 
 def test_damping_is_a_geometric_sum():

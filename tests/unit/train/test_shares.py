@@ -21,7 +21,7 @@ def brief(name):
         recipe_of(name, "tiny"),
         ["batch=8", "bf16=false", "data.clips=16", "data.chunk=16", "data.validation=2"],
     )
-    if name == "trajloom-small":
+    if name in ("trajloom-small", "regression-history"):
         data = replace(recipe.data, history=12, horizon=12)
         return replace(recipe, model=replace(recipe.model, frames=12), data=data)
     return recipe
