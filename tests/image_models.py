@@ -16,6 +16,7 @@ from kinecast.systems.zipmo.config import ZipMoConfig
 from kinecast.systems.zipmo.libero import LiberoConfig
 from kinecast.systems.zipmo.libero_system import ZipMoLibero, ZipMoLiberoConfig
 from kinecast.systems.zipmo.planner import PlannerConfig
+from kinecast.systems.zipmo.policy import PolicyConfig
 from kinecast.systems.zipmo.system import ZipMo
 from kinecast.systems.zipmo.vae import VAEConfig
 
@@ -52,6 +53,16 @@ def zipmo_libero(folder, frames=8):
         **COMMON, text_width=WIDTH, text_heads=1, text_depth=1, channels=4, start_time=True
     )
     config = ZipMoLiberoConfig(VAE, planner=planner, image=VIT, frames=frames)
+    return _write(folder, "zipmo-libero", ZipMoLibero, config)
+
+
+def zipmo_policy(folder):
+    """A policy on a planner of two views and an instruction in words."""
+    planner = LiberoConfig(**COMMON, text_width=256, text_heads=4, text_depth=1, channels=4)
+    policy = PolicyConfig(width=WIDTH, heads=1, depth=1, channels=4)
+    config = ZipMoLiberoConfig(
+        VAE, planner=planner, policy=policy, image=VIT, frames=8, text_encoder="words"
+    )
     return _write(folder, "zipmo-libero", ZipMoLibero, config)
 
 

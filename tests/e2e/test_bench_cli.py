@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kinecast.bench.switches import SWITCHES
+from kinecast.cli.bench import BENCH
 from kinecast.cli.main import main
 from kinecast.forecast.baselines import baselines
 from kinecast.io.checkpoint import save_checkpoint
@@ -52,7 +53,7 @@ def test_speed_times_each_stage(capsys, model, monkeypatch):
 
 
 def test_opponents_measures_every_baseline(capsys, monkeypatch):
-    monkeypatch.setattr("kinecast.bench.forecast.WINDOWS", (8,))
+    monkeypatch.setattr("kinecast.bench.validation.WINDOWS", (8,))
     report = bench(capsys, "opponents", "--clips", "2")
     assert set(report["synthetic"]["ade"]) == set(baselines())
     assert report["synthetic"]["clips"] == 2
@@ -60,10 +61,13 @@ def test_opponents_measures_every_baseline(capsys, monkeypatch):
 
 
 def test_help_says_what_each_one_measures(capsys):
-    assert main(["bench", "--help"]) == 0
-    text = capsys.readouterr().out
-    assert all(f"{what}: " in text for what in ("forecast", "opponents", "switches", "speed"))
-    assert "trackers: " in text
+    for words in (["bench"], ["bench", "--help"]):
+        assert main(words) == 0
+        text = capsys.readouterr().out
+        assert all(verb in text for verb in BENCH)
+    for verb in BENCH:
+        assert main(["bench", verb, "--help"]) == 0
+        assert f"kinecast bench {verb}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -71,16 +75,14 @@ def test_help_says_what_each_one_measures(capsys):
     [
         (("switches", "--clips", "0"), "--clips of at least 1"),
         (("opponents", "--clips", "-1"), "--clips of at least 1"),
-        (("forecast", "--clips", "1"), "--clips of at least 3"),
-        (("speed", "clip.mp4"), "bench speed measures no videos"),
+        (("shards", "--clips", "0"), "--clips of at least 1"),
         (("speed", "--size", "whn-b", "--model", "mine"), "--model or --size, got both"),
         (("speed", "--size", "whn-bb"), "whn-b"),
         (("speed", "--steps", "0"), "--steps of at least 1"),
-        (("trackers", "--precision", "bf16"), "has no use for --precision"),
-        (("trackers", "--fetch"), "bench trackers measures no videos"),
-        (("forecast", "no.mp4"), "no such file: no.mp4"),
         (("switches", "--model", "nothing"), "no model is called 'nothing'"),
         (("speed", "--device", "abacus"), "expected device"),
+        (("everything",), "expected kinecast bench with a verb of run"),
+        (("speeed",), "did you mean speed?"),
     ],
 )
 def test_a_mistake_is_one_line_before_any_work(capsys, words, message):
@@ -91,6 +93,9 @@ def test_a_mistake_is_one_line_before_any_work(capsys, words, message):
     assert streams.out == ""
 
 
-def test_an_unknown_benchmark_is_refused(capsys):
-    assert main(["bench", "everything"]) == 2
-    assert "switches" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "words", [("speed", "clip.mp4"), ("trackers", "--fetch"), ("trackers", "--precision", "bf16")]
+)
+def test_an_option_of_another_one_is_refused(capsys, words):
+    assert main(["bench", *words]) == 2
+    assert words[1] in capsys.readouterr().err

@@ -3,9 +3,11 @@
 import json
 from importlib.metadata import PackageNotFoundError, version
 
+import image_models
 import numpy as np
 import pytest
 
+from kinecast.bench.results import read
 from kinecast.cli.main import main
 from kinecast.core.errors import UserError
 from kinecast.data.importers import importer
@@ -140,3 +142,21 @@ def test_a_demonstration_is_recorded_in_liberos_layout(tmp_path, capsys):
         environment.reset(0, pictures=False)
         environment.restore(states[T // 2])
         np.testing.assert_array_equal(environment.draw()["agentview"], stored[T // 2, ::-1])
+
+
+@needs_libero
+def test_two_short_rollouts_of_a_policy_with_random_weights(tmp_path, capsys):
+    policy = image_models.zipmo_policy(tmp_path / "policy")
+    run = tmp_path / "run"
+    words = ["bench", "run", "libero", "--models", policy, "--out", str(run), "--size", "mini"]
+    assert main(words) == 0
+    rows = read(run).rows
+    assert [row.result.scalars["steps"] for row in rows] == [24, 24]
+    assert all(row.result.scalars["success"] in (0, 1) for row in rows)
+    assert all(row.result.cost["policy_seconds"] > 0 for row in rows)
+    before = [file.stat().st_mtime_ns for file in sorted(run.rglob("*.parquet"))]
+    assert main(words) == 0  # nothing is left to do
+    assert [file.stat().st_mtime_ns for file in sorted(run.rglob("*.parquet"))] == before
+    assert main(["bench", "report", str(run), "--out", str(tmp_path / "report")]) == 0
+    assert "success rate" in (tmp_path / "report" / "report.md").read_text("utf-8")
+    capsys.readouterr()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinecast.bench.forecast import SEED
 from kinecast.core.tracks import Tracks
 from kinecast.data.synth import generate
 from kinecast.forecast.baselines import OPPONENTS, forecast
 from kinecast.forecast.forecaster import Forecaster
 from kinecast.metrics import displacement
 
+SEED = 2_000_003  # as of the suite `worlds`: neither trained nor validated on
 SAMPLES = 8
 
 

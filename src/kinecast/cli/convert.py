@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from kinecast.cli.progress import progress_bar
+from kinecast.cli.tracker import load_tracker
 from kinecast.core.clip import Clip
 from kinecast.core.errors import UserError
 from kinecast.data.exporters import EXPORTERS, exporter
 from kinecast.data.importers import IMPORTERS, Importer, importer
 from kinecast.data.importers.track import tracked
-from kinecast.data.trackers import get_tracker
 from kinecast.io import formats
 from kinecast.io.atomic import atomic_folder
 
@@ -29,6 +29,9 @@ def convert(
     to: str = "shards",
     assume: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     tracker: str = "flow",
+    weights: Path | None = None,
+    code: Path | None = None,
+    device: str = "auto",
     stride: int | None = None,
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
     json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
@@ -41,7 +44,10 @@ def convert(
         out: folder to write to, or with a track file the file to write, .npz or .csv.
         to: what to write: shards, files, or a published layout that --list shows.
         assume: KEY=VALUE, what the files do not say; may be given several times.
-        tracker: what follows the points where a data set has no tracks.
+        tracker: what follows the points where a data set has no tracks, as for `kinecast track`.
+        weights: a published tracker's weights file.
+        code: the folder of your clone of its code.
+        device: that it runs on: auto, cuda, cuda:N, mps or cpu.
         stride: pixels between points, where points are laid here.
         list_: list the data sets and what can be written, and stop.
         json_: print one JSON object.
@@ -61,7 +67,7 @@ def convert(
     options = _options(assume)
     if stride is not None:
         options = _with_stride(importer_, options, stride)
-    follow = get_tracker(tracker)
+    follow = load_tracker(tracker, weights, code, device)
     counts = {"clips": 0, "frames": 0, "points": 0}
     with progress_bar("converting") as advance, atomic_folder(out) as folder:
 

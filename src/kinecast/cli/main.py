@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 
@@ -11,8 +11,10 @@ import tyro
 
 from kinecast.core.errors import UserError, did_you_mean
 
-# verb -> (module:function, what it does); a verb's module is imported when it is called.
-VERBS = {
+# verb -> (module:function, what it does); a verb's module is imported when it is called. Instead of
+# a function it may name such a table of verbs.
+Verbs = Mapping[str, tuple[str, str]]
+VERBS: Verbs = {
     "forecast": ("forecast:forecast", "forecast the motion of every point in a video"),
     "track": ("track:track", "track a grid of points through a video"),
     "show": ("show:show", "draw tracks or a forecast over their video"),
@@ -28,7 +30,7 @@ VERBS = {
     ),
     "train": ("train:train", "train a model from a recipe"),
     "ablate": ("ablate:ablate", "compare variants of a model as its paper does"),
-    "bench": ("bench:bench", "measure forecasts and baselines over many clips"),
+    "bench": ("bench:BENCH", "measure forecasts, baselines, speed and trackers"),
     "import-weights": (
         "import_weights:import_weights",
         "turn the authors' published weights into a checkpoint",
@@ -72,38 +74,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(message, 1, debug)
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], verbs: Verbs = VERBS, program: str = "kinecast") -> int:
     if not words or words[0] in ("-h", "--help"):
-        print(_help())
+        print(_help(verbs, program))
         return 0
     if words[0] == "--version":
         print(f"kinecast {version('kinecast')}")
         return 0
     verb, *options = words
-    if verb not in VERBS:
+    if verb not in verbs:
         raise UserError(
-            f"expected a verb of {', '.join(VERBS)}, got {verb!r}{did_you_mean(verb, VERBS)}"
+            f"expected {program} with a verb of {', '.join(verbs)}, got {verb!r}"
+            f"{did_you_mean(verb, verbs)}"
         )
-    module, function = VERBS[verb][0].split(":")
-    call = getattr(import_module(f"kinecast.cli.{module}"), function)
-    result = tyro.cli(
-        call,
-        prog=f"kinecast {verb}",
-        args=options,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    module, name = verbs[verb][0].split(":")
+    call = getattr(import_module(f"kinecast.cli.{module}"), name)
+    program = f"{program} {verb}"
+    if isinstance(call, Mapping):
+        return _run(options, call, program)
+    result = tyro.cli(call, prog=program, args=options, config=(tyro.conf.FlagCreatePairsOff,))
     return result if isinstance(result, int) else 0
 
 
-def _help() -> str:
-    lines = ["usage: kinecast VERB ...", ""]
-    lines += [f"  {verb:<16}{text}" for verb, (_, text) in VERBS.items()]
-    lines += [
-        "",
-        "  kinecast VERB --help   its options",
-        "  kinecast --version     the version",
-        "  --debug                with any verb: the traceback of an error",
-    ]
+def _help(verbs: Verbs, program: str) -> str:
+    lines = [f"usage: {program} VERB ...", ""]
+    lines += [f"  {verb:<16}{text}" for verb, (_, text) in verbs.items()]
+    lines += ["", f"  {program} VERB --help   its options"]
+    if verbs is VERBS:
+        lines += [
+            "  kinecast --version     the version",
+            "  --debug                with any verb: the traceback of an error",
+        ]
     return "\n".join(lines)
 
 

@@ -176,6 +176,7 @@ def test_mistakes_are_named(tmp_path, capsys, monkeypatch, words, message):
 def test_list_names_every_set(capsys):
     assert main(["build", "--list", "--json"]) == 0
     names = [row["name"] for row in json.loads(capsys.readouterr().out)["sets"]]
-    assert names == ["trajloom-bench", "whn-kubric", "physics101-crops", "zipmo-open-set"]
+    wanted = ["trajloom-bench", "whn-kubric", "physics101-crops", "physion-real", "zipmo-open-set"]
+    assert names == wanted
     assert main(["build", "--list"]) == 0
     assert "trajloom-bench" in capsys.readouterr().out

@@ -9,6 +9,7 @@ BUILDERS = {  # name -> "module:attribute"
     "trajloom-bench": "kinecast.data.builders.trajloom_bench:BUILDER",
     "whn-kubric": "kinecast.data.builders.whn_kubric:BUILDER",
     "physics101-crops": "kinecast.data.builders.physics101_crops:BUILDER",
+    "physion-real": "kinecast.data.builders.physion_real:BUILDER",
     "zipmo-open-set": "kinecast.data.builders.zipmo_open_set:BUILDER",
 }
 

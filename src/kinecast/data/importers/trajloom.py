@@ -52,7 +52,8 @@ def read(path: Path, options: Options) -> Iterator[Clip]:
         raise UserError(
             f"expected a folder with .npz tracks and .mp4 videos, got no .npz in {path}"
         )
-    videos = {file.stem: file for file in sorted(root.rglob("*.mp4"))}
+    below = Path(options.get("videos", root))
+    videos = {file.stem: file for file in sorted(below.rglob("*.mp4"))}
     tables = [table for table in sorted(root.glob("*.csv")) if is_caption_table(table)]
     captions = captions_of(tables, options)
     wanted = choice(options, "video", ("required", "none"), "required") == "required"
@@ -61,7 +62,7 @@ def read(path: Path, options: Options) -> Iterator[Clip]:
         if wanted:
             if file.stem not in videos:
                 raise UserError(
-                    f"expected the video {file.stem}.mp4 of {file} below {root}, got none; fetch "
+                    f"expected the video {file.stem}.mp4 of {file} below {below}, got none; fetch "
                     "it, or state --assume video=none"
                 )
             video = open_video(videos[file.stem])
@@ -250,6 +251,7 @@ IMPORTER = Importer(
         "tracks=NAME: the array of points, where it has another name",
         "visibility=NAME: the array of flags; all: there is none, and all points are seen",
         "video=required|none: tracks without their videos",
+        "videos=FOLDER: where the videos are, if not below the tracks",
         "captions=FILE: a table with videoid or video_path, and text",
     ),
     read=read,

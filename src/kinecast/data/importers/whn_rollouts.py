@@ -26,15 +26,15 @@ from kinecast.io.image_folder import ImageSource, images_in
 from kinecast.io.npy import parse_npy
 from kinecast.io.torch_file import load_torch
 
-_NAME = re.compile(r"movi_a_(?P<split>rval|rood)_.*?(?P<scene>\d{6})-(?P<rollout>\d{6})")
+NAME = re.compile(r"movi_a_(?P<split>rval|rood)_.*?(?P<scene>\d{6})-(?P<rollout>\d{6})")
 _QUERIES = {"grid": "q42_grid.pt", "objects": "q42_obj.pt"}
 
 
 def _read(path: Path, options: Options) -> Iterator[Clip]:
     points = choice(options, "points", ("all", *_QUERIES), "all")
     split = choice(options, "worlds", ("rval", "rood", "both"), "both")
-    folders = [path] if _NAME.fullmatch(path.name) else sorted(p for p in path.iterdir())
-    found = [(f, match) for f in folders if f.is_dir() and (match := _NAME.fullmatch(f.name))]
+    folders = [path] if NAME.fullmatch(path.name) else sorted(p for p in path.iterdir())
+    found = [(f, match) for f in folders if f.is_dir() and (match := NAME.fullmatch(f.name))]
     if not found:
         raise UserError(f"expected folders movi_a_rval_..._000000-000000 in {path}, got none")
     for folder, name in found:

@@ -30,11 +30,20 @@ CONVENTION = "tracks are (N, T, 2) in (y, x) of [-1, 1], -1 and 1 at the frame's
 def _read(path: Path, options: Options) -> Iterator[Clip]:
     step = whole(options, "step", STEP)
     file = path / TRACKS_FILE if path.is_dir() else path
-    for name, value in _entries(file).items():
-        yield _clip(file, str(name), value, step)
+    stored = entries(file)
+    names = [options["only"]] if "only" in options else list(stored)
+    for name in names:
+        if name not in stored:
+            raise UserError(f"expected the video {name} in {file}, got {len(stored)} others")
+        yield _clip(file, str(name), stored[name], step)
 
 
-def _entries(file: Path) -> Mapping[Any, Any]:
+def entries(file: Path) -> Mapping[Any, Any]:
+    """What gt_tracks.pt holds, by the video's name; tensors are not looked at.
+
+    Raises:
+        UserError: not a dictionary, or an empty one, and as `load_torch`.
+    """
     content = load_torch(file)
     if not isinstance(content, Mapping) or not content:
         kind = type(content).__name__
@@ -95,6 +104,9 @@ IMPORTER = Importer(
         "`kinecast build zipmo-open-set`."
     ),
     convention=CONVENTION,
-    options=("step=WHOLE NUMBER of source frames between two of a clip, 2",),
+    options=(
+        "step=WHOLE NUMBER of source frames between two of a clip, 2",
+        "only=NAME: that video alone",
+    ),
     read=_read,
 )

@@ -15,7 +15,11 @@ _BLOCKS = 10_000  # of tasks: each block costs the driver some kilobytes and mil
 
 
 def run_ray(
-    do: Callable[[T], R], tasks: Sequence[T], workers: int | None, address: str
+    do: Callable[[T], R],
+    tasks: Sequence[T],
+    workers: int | None,
+    address: str,
+    gpus: int = 0,
 ) -> Iterator[R]:
     """Results of all tasks as they come, from Ray workers with one CPU each.
 
@@ -26,6 +30,7 @@ def run_ray(
         tasks: what to call it with; up to 10 000 of them one by one, more in groups.
         workers: so many at once; None is one for each CPU of the cluster.
         address: of the cluster; "auto" finds the one this machine belongs to, "local" starts one.
+        gpus: of each worker.
 
     Raises:
         MissingExtraError: ray is not installed.
@@ -51,6 +56,7 @@ def run_ray(
             max_tasks_in_flight_per_actor=1,  # what waits for a slow machine, others could do
         ),
         num_cpus=1,
+        num_gpus=gpus or None,
     )
     for row in results.iter_rows():
         good, result = pickle.loads(row["answer"])

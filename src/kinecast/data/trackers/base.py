@@ -36,6 +36,7 @@ class Tracker(Protocol):
         video: Video,
         *,
         grid: Grid | None = None,
+        points: Float32[np.ndarray, "n 2"] | None = None,
         reference: Reference = "first",
         start: int = 0,
         stop: int | None = None,
@@ -46,6 +47,7 @@ class Tracker(Protocol):
         Args:
             video: any length; read window by window.
             grid: where points are laid, in pixels of the video; default `Grid.over(video.size)`.
+            points: any points instead of a grid, in pixels of the video.
             reference: the frame they are laid on: "first" (`start`), "last" (`stop - 1`; followed
                 backwards, so that the last frame is fully covered), or a frame of [start, stop),
                 from which they are followed both ways.
@@ -57,8 +59,8 @@ class Tracker(Protocol):
             it is hidden or gone, xy is a finite guess.
 
         Raises:
-            UserError: an empty or impossible window, a reference outside it, or a grid outside the
-                frame.
+            UserError: an empty or impossible window, a reference outside it, a point outside the
+                frame, or both a grid and points.
         """
 
 
@@ -118,6 +120,7 @@ class FollowingTracker:
         video: Video,
         *,
         grid: Grid | None = None,
+        points: Float32[np.ndarray, "n 2"] | None = None,
         reference: Reference = "first",
         start: int = 0,
         stop: int | None = None,
@@ -126,14 +129,19 @@ class FollowingTracker:
         """See `Tracker.track`."""
         stop = len(video) if stop is None else stop
         at = _reference_frame(len(video), start, stop, reference)
-        grid = Grid.over(video.size) if grid is None else grid
-        points = grid.points().reshape(-1, 2)
+        if points is None:
+            grid = Grid.over(video.size) if grid is None else grid
+            points = grid.points().reshape(-1, 2)
+        elif grid is not None:
+            raise UserError("expected a grid or points, got both")
         if not coords.inside(points, video.size).all():
+            laid = "other points"
+            if grid is not None:
+                laid = f"a {grid.h}x{grid.w} grid from {grid.origin} with stride {grid.stride}"
             raise UserError(
-                f"expected every grid point inside the {video.size[0]}x{video.size[1]} frame, got "
-                f"a {grid.h}x{grid.w} grid from {grid.origin} with stride {grid.stride}"
+                f"expected every point inside the {video.size[0]}x{video.size[1]} frame, got {laid}"
             )
-        T, N = stop - start, grid.count
+        T, N = stop - start, len(points)
         xy = np.empty((T, N, 2), np.float32)
         visible = np.ones((T, N), bool)
         confidence = np.ones((T, N), np.float32)

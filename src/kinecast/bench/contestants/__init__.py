@@ -1,0 +1,1 @@
+"""What takes part in a benchmark, one kind a file."""

@@ -1,0 +1,1 @@
+"""The numbers of one forecast, a few files by what they say."""
