@@ -19,6 +19,16 @@ ABOUT = {  # what has no docstring
     "recipe.json": "The full recipe",
     "curve.json": "The loss and the validations of the run",
     "curve.png": "The same as a picture",
+    "page.html": "The page",
+    "page.css": "How it looks",
+    "page.js": "What it does",
+    "trajloom.json": "Of TrajLoom's tables",
+    "whn.json": "Of WHN's tables",
+    "zipmo.json": "Of ZipMo's tables",
+    "frozen": "What the cases of a suite are held to",
+    "micro-mini.json": "Of micro",
+    "real-mini-mini.json": "Of real-mini",
+    "worlds-mini.json": "Of worlds, mini",
 }
 
 
