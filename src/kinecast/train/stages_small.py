@@ -43,14 +43,14 @@ def recipe(size: str) -> Recipe:
     """The recipe of the bundled weights at size=small; the same stages at any size."""
     if size == "tiny":
         stages = {
-            "codec": Optim(0, 8, 1e-3, betas=BETAS, weight_decay=0.01),
-            "mean": Optim(60, 8, 2e-3, betas=BETAS, weight_decay=0.01),
-            "flow": Optim(60, 8, 1e-3, betas=BETAS, weight_decay=0.01),
-            "onpolicy": Optim(4, 8, 1e-4, betas=BETAS),
-            "variety": Optim(4, 8, 1e-4, betas=BETAS),
-            "visibility": Optim(20, 8, 2e-3, betas=BETAS),
+            "codec": Optim(0, 16, 1e-3, betas=BETAS, weight_decay=0.01),
+            "mean": Optim(300, 16, 2e-3, betas=BETAS, weight_decay=0.01, ema=0.98),
+            "flow": Optim(400, 16, 1e-3, betas=BETAS, weight_decay=0.01, ema=0.98),
+            "onpolicy": Optim(8, 8, 1e-4, betas=BETAS),
+            "variety": Optim(60, 8, 1e-3, betas=BETAS, ema=0.95),
+            "visibility": Optim(120, 16, 2e-3, betas=BETAS, ema=0.95),
         }
-        data = Data(clips=64, chunk=64, validation=8)
+        data = Data(clips=512, chunk=256, reuse=2, validation=24)
         return Recipe("trajloom-small", size, CONFIGS[size], stages, data)
     stages = {
         "codec": Optim(0, 32, 1e-3, betas=BETAS, weight_decay=0.01),
