@@ -291,8 +291,9 @@ def _frames(section: Mapping[str, Any], run: Run) -> int:
 
 
 def _stem(section: Mapping[str, Any]) -> str:
-    """Which visibility masks."""
-    return str(section["visibility_name"]).removesuffix(".npy")
+    """Which visibility masks: the truth's where the section names no file."""
+    name = section.get("visibility_name", "gt_visibility")
+    return str(name).removesuffix(".npy")
 
 
 def _window(section: Mapping[str, Any]) -> tuple[int | None, int]:
