@@ -28,6 +28,7 @@ ABOUT = {  # what has no docstring
     "frozen": "What the cases of a suite are held to",
     "micro-mini.json": "Of micro",
     "real-mini-mini.json": "Of real-mini",
+    "worlds-full.json": "Of worlds, full",
     "worlds-mini.json": "Of worlds, mini",
 }
 
