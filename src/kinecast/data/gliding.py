@@ -2,9 +2,10 @@
 
 Planes as in `data.layers`: exact tracks, no engine and no GL library. In family "layers" a thing is
 brighter on the side it goes to, and the smaller it is, the faster; the text tells the same. In
-"layers-told" one thing glides, and only the text tells where. What nothing tells: a factor of 0.6
-to 1.4 of the speed, and a little swing of everything. So a forecaster that reads its condition is
-better than one that does not, and none is exact.
+"layers-told" one thing glides, and only the text tells where. In "layers-panned" things glide as in
+"layers", but the eye pans: everything drifts, and the text tells that alone. What nothing tells: a
+factor of 0.6 to 1.4 of a thing's speed, how fast the eye pans, and a little swing of everything. So
+a forecaster that reads its condition is better than one that does not, and none is exact.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +27,8 @@ from kinecast.data.layers import (
     follow_layers,
 )
 
-GLIDING = {"layers": 201, "layers-told": 202}  # family -> key of its random numbers
+# family -> key of its random numbers
+GLIDING = {"layers": 201, "layers-told": 202, "layers-panned": 204}
 _WAYS = (
     "to the right", "down and to the right", "down", "down and to the left",
     "to the left", "up and to the left", "up", "up and to the right",
@@ -42,7 +44,7 @@ class Glide:
 
     Attributes:
         layers: background first, nearest last.
-        text: where the things go, largest first.
+        text: where the things go, largest first, or where everything drifts.
         frames, size: of the clip.
         seed: of the pictures' noise.
     """
@@ -99,26 +101,36 @@ def glide(family: str, seed: int, index: int, *, frames: int, size: Size) -> Gli
     generator = rng.generator(seed, GLIDING[family], index, 1)
     draws = _GlideDraws(generator, size, frames)
     told = family == "layers-told"
+    drift = f"everything drifts {_WAYS[draws.pan()]}" if family == "layers-panned" else ""
     things = 1 if told else int(draws.uniform(1, 4))
-    background = draws.background_at_rest()
+    background = draws.background()
     radii = sorted((draws.radii() for _ in range(things)), key=lambda r: -float(r.prod()))
     made = [draws.thing(r, shaded=not told) for r in radii]
     names = ("the largest", "the next", "the smallest") if things > 1 else ("the thing",)
     said = [f"{name} goes {_WAYS[way]}" for name, (_, way) in zip(names, made, strict=False)]
     layers = [background, *(layer for layer, _ in made)]
     noise = int(torch.randint(2**31, (), generator=generator))
-    return Glide(layers, ", ".join(said), frames, size, noise)
+    return Glide(layers, drift or ", ".join(said), frames, size, noise)
 
 
 class _GlideDraws(LayerDraws):
     """Random parts of a scene, drawn in order from one generator."""
 
-    def background_at_rest(self) -> Layer:
+    _drift = np.zeros(2)  # of everything, pixels a frame
+
+    def pan(self) -> int:
+        """Let everything drift; the number of its way."""
+        way, number = self._way()
+        self._drift = float(self.uniform(0.2, 0.6)) * self._short / self._last * way
+        return number
+
+    def background(self) -> Layer:
         """It covers the frame, and swings a little."""
         side = 32 * (int(1.5 * max(self._size)) // 32 + 1)
         texture = self.texture(float(self.uniform(15, 40)), side=side)
         start = np.r_[np.asarray(self._size) / 2, np.zeros(PARAMETERS - 2)]
-        return Layer(texture, self.motion(start, self._swing(0.01)), None)
+        rate = np.r_[self._drift, np.zeros(PARAMETERS - 2)]
+        return Layer(texture, self.motion(start, self._swing(0.01), rate), None)
 
     def radii(self) -> Float[np.ndarray, "2"]:
         """Half lengths of a thing in pixels."""
@@ -126,18 +138,22 @@ class _GlideDraws(LayerDraws):
 
     def thing(self, radii: Float[np.ndarray, "2"], shaded: bool) -> tuple[Layer, int]:
         """A thing and the number of its way."""
-        turn = float(self.uniform(0, 2 * np.pi))
-        way = np.array([np.cos(turn), np.sin(turn)])
+        way, number = self._way()
         outline = self.outline(radii, 0.08)
         texture = self.texture(float(self.uniform(8, 20)), outline)
         start, rate = np.zeros(PARAMETERS), np.zeros(PARAMETERS)
         start[:2] = np.asarray(self._size) * self.uniform(0.2, 0.8, 2)
         far = 0.09 * self._short**2 / np.sqrt(radii.prod())  # 0.35 to 0.9 of the short side
-        rate[:2] = far * float(self.uniform(0.6, 1.4)) / self._last * way
+        rate[:2] = far * float(self.uniform(0.6, 1.4)) / self._last * way + self._drift
         if shaded:
             texture = _shade(texture, way, radii)
         layer = Layer(texture, self.motion(start, self._swing(0.02), rate), outline)
-        return layer, round(turn / (np.pi / 4)) % len(_WAYS)
+        return layer, number
+
+    def _way(self) -> tuple[Float[np.ndarray, "2"], int]:
+        """A direction and its number in words."""
+        turn = float(self.uniform(0, 2 * np.pi))
+        return np.array([np.cos(turn), np.sin(turn)]), round(turn / (np.pi / 4)) % len(_WAYS)
 
     def _swing(self, share: float) -> Float[np.ndarray, "7"]:
         swing = np.zeros(PARAMETERS)

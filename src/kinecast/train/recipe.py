@@ -86,9 +86,9 @@ class ImageData:
     """Which clips an image-conditioned system is trained on: pictures, tracks and texts.
 
     Attributes:
-        families: "layers", "layers-told" (planes that glide, `data.gliding`), "reach" (a planar
-            arm, `data.reach`), or rendered families of `data.synth.sim` (extra `sim`), in equal
-            shares.
+        families: "layers", "layers-told", "layers-panned" (planes that glide, `data.gliding`),
+            "reach" (a planar arm, `data.reach`), or rendered families of `data.synth.sim` (extra
+            `sim`), in equal shares.
         shards: folder of shards with pictures to train on instead, or "".
         frames: of a clip, that of the picture included.
         size: (W, H) of the picture; points are pixels of it.

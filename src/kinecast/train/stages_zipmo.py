@@ -27,7 +27,7 @@ from kinecast.train.image_card import image_card
 from kinecast.train.images import ImageClips
 from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.stage import Stage
-from kinecast.train.zipmo_data import DemoData, demonstrations, open_set, robots
+from kinecast.train.zipmo_data import DemoData, demonstrations, open_set, robots, told
 from kinecast.train.zipmo_model import (
     PokeModel,
     PolicyModel,
@@ -43,12 +43,6 @@ from kinecast.train.zipmo_text import TextStage
 from kinecast.train.zipmo_vae import VAEStage
 
 SIZES = ("tiny", "small", "base", "paper")
-STEPS = {  # of vae, planner, policy
-    "tiny": (500, 300, 300),
-    "small": (20_000, 20_000, 5_000),
-    "base": (100_000, 100_000, 20_000),
-    "paper": (800_000, 700_000, 100_000),
-}
 WHAT = {
     VAEModel: "A VAE of motion: it forecasts nothing by itself; it makes sparse tracks dense.",
     PokeModel: "Futures of any points over {frames} frames from one image and pokes, in samples.",
@@ -63,7 +57,9 @@ LIMITS = (
 
 def vae(size: str) -> Recipe:
     """The VAE."""
-    return Recipe("zipmo-vae", size, VAEModel(**_shared(size)), _optim(size, 1), open_set(size))
+    return Recipe(
+        "zipmo-vae", size, VAEModel(**_shared(size)), _optim(size, ("vae",)), open_set(size)
+    )
 
 
 def sparse(size: str) -> Recipe:
@@ -79,7 +75,8 @@ def dense(size: str) -> Recipe:
 def text(size: str) -> Recipe:
     """VAE, and a planner of two views that a text tells."""
     model = TextModel(**_shared(size), planner=_libero(size), frame_noise=_noise(size))
-    return Recipe("zipmo-text", size, model, _optim(size, 2), robots(size))
+    optim = _optim(size, ("vae", "planner"), views=2)
+    return Recipe("zipmo-text", size, model, optim, told(size))
 
 
 def policy(size: str) -> Recipe:
@@ -96,7 +93,8 @@ def policy(size: str) -> Recipe:
         steps=4 if size == "tiny" else 10,
     )
     data = DemoData(**vars(robots(size)))
-    return Recipe("zipmo-policy", size, model, _optim(size, 3), data)
+    optim = _optim(size, ("vae", "planner", "policy"), views=2)
+    return Recipe("zipmo-policy", size, model, optim, data)
 
 
 def build(recipe: Recipe, pool: ImageClips, device: torch.device) -> "ZipMoPlan":
@@ -110,9 +108,10 @@ _T = {"tiny": 6, "small": 16, "base": 16, "paper": 16}  # actions of a predictio
 def _shared(size: str) -> dict[str, Any]:
     """The VAE and its image encoder."""
     if size == "tiny":
-        vae = VAEConfig(64, 2, 48, 2, 2, channels=8, grid=(1, 6, 6), image_grid=(6, 6))
+        vae = VAEConfig(64, 4, 48, 2, 2, channels=8, grid=(1, 6, 6), image_grid=(6, 6))
         image = ViTConfig(48, 2, 2, patch=8, side=6)
-        return {"vae": vae, "image": image, "theta": 8.0, "frames": 6, "unlock": 0}
+        start = {"theta": 8.0, "logvar": -4.0, "unlock": 0}
+        return {"vae": vae, "image": image, "frames": 6, **start}
     dino = {"small": (384, 12, 6), "base": (768, 12, 12), "paper": (768, 12, 12)}[size]
     width, heads, depth = {"small": (256, 4, 4), "base": (512, 8, 8), "paper": (768, 12, 12)}[size]
     paper = size == "paper"
@@ -140,7 +139,7 @@ def _poked(name: str, size: str, pokes: int, fill: bool) -> Recipe:
         fill=fill,
     )
     model = PokeModel(**shared, planner=planner, early=0.0 if size == "paper" else 0.25)
-    return Recipe(name, size, model, _optim(size, 2), open_set(size))
+    return Recipe(name, size, model, _optim(size, ("vae", "planner")), open_set(size))
 
 
 def _libero(size: str, *, start_time: bool = False) -> LiberoConfig:
@@ -175,31 +174,38 @@ def _noise(size: str) -> float:
     return 0.0 if size == "tiny" else 0.05
 
 
-def _optim(size: str, count: int) -> dict[str, Optim]:
+def _optim(size: str, stages: tuple[str, ...], views: int = 1) -> dict[str, Optim]:
     published = Optim(
-        0, 256, 1e-4, warmup=300, schedule="wsd", weight_decay=0.01, betas=(0.9, 0.95)
+        0, 256, 1e-4, warmup=300, schedule="wsd", weight_decay=0.01, betas=(0.9, 0.95), ema=0.9999
     )
     paper = {
-        "vae": replace(published, first_batch=64),
-        "planner": replace(published, batch=2048, first_batch=512, floor=1.0),
-        "policy": published,
+        "vae": replace(published, steps=800_000, first_batch=64),
+        "planner": replace(published, steps=700_000, batch=2048, first_batch=512, floor=1.0),
+        "policy": replace(published, steps=100_000),
     }
-    others = {"tiny": (8, 3e-3), "small": (16, 5e-4), "base": (64, 2e-4)}
-    stages = {}
-    for (name, optim), steps in zip(list(paper.items())[:count], STEPS[size], strict=False):
-        stages[name] = replace(optim, steps=steps, ema=0.9999 if size == "paper" else 0.999)
-        if size != "paper":
-            batch, rate = others[size]
-            stages[name] = replace(
-                stages[name],
-                batch=batch,
-                first_batch=None,
-                lr=rate,
-                warmup=50 if size == "tiny" else 300,
-                floor=0.05,
-                bf16=size != "tiny",
-            )
-    return stages
+    if size == "paper":
+        return {name: paper[name] for name in stages}
+    steps, batches, rate = {
+        "tiny": ((1_000, 1_200, 600), (4 // views, 8, 8), 2e-3),
+        "small": ((20_000, 20_000, 5_000), (16, 16, 16), 5e-4),
+        "base": ((100_000, 100_000, 20_000), (64, 64, 64), 2e-4),
+    }[size]
+    tiny = size == "tiny"
+    return {
+        name: replace(
+            paper[name],
+            steps=n,
+            batch=batch,
+            first_batch=None,
+            lr=rate,
+            warmup=50 if tiny else 300,
+            floor=0.05,
+            ema=0.99 if tiny else 0.999,
+            bf16=not tiny,
+        )
+        for name, n, batch in zip(paper, steps, batches, strict=True)
+        if name in stages
+    }
 
 
 class ZipMoPlan:

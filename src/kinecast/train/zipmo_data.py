@@ -12,8 +12,9 @@ from kinecast.train.recipe import ImageData, Recipe
 
 OPEN_SET = ("layers", "movi-a", "rolling", "falling", "dominoes", "support", "springs", "grains")
 TINY = ImageData(
-    frames=6, size=(64, 48), stride=4.0, encoder="", clips=1024, chunk=256, reuse=2, validation=32
-)
+    families=("layers-panned",), frames=6, size=(64, 48), stride=4.0, encoder="", clips=1024,
+    chunk=256, reuse=2, validation=32,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,13 @@ def open_set(size: str) -> ImageData:
     return ImageData(families=OPEN_SET, frames=64, size=frame, points=1024, encoder="")
 
 
+def told(size: str) -> ImageData:
+    """Clips of two views, with texts that tell where they go."""
+    return replace(TINY, views=2, text_encoder="words") if size == "tiny" else robots(size)
+
+
 def robots(size: str) -> ImageData:
-    """Clips of two views, with texts."""
+    """Clips of two views of a robot, with texts, states and actions."""
     if size == "tiny":
         return replace(TINY, families=("reach",), views=2, text_encoder="words")
     return ImageData(

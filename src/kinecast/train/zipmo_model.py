@@ -1,5 +1,6 @@
 """The ZipMo networks of a recipe, and what training them leaves open."""
 
+import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -18,9 +19,9 @@ from kinecast.systems.zipmo.libero_system import ZipMoLibero, ZipMoLiberoConfig
 from kinecast.systems.zipmo.motion import Motion
 from kinecast.systems.zipmo.planner import Planner, PlannerConfig
 from kinecast.systems.zipmo.policy import PolicyConfig
-from kinecast.systems.zipmo.rope import THETA_10, THETA_40
+from kinecast.systems.zipmo.rope import THETA_10, THETA_40, SpaceTimeRope, log_spaced
 from kinecast.systems.zipmo.system import ZipMo
-from kinecast.systems.zipmo.vae import VAEConfig
+from kinecast.systems.zipmo.vae import VAE, VAEConfig
 
 RENAMED = ("vae_image.", "image.")
 
@@ -34,8 +35,10 @@ class VAEModel:
         image: sizes of the image encoder inside.
         image_weights: what the encoder starts from: a DINOv2 by its name (looked for as `encoders`
             does), a folder or a file; "": nothing, it is trained from the first step.
-        theta: 95 % of the Fourier frequencies of coordinates lie below it; None: the published
-            ones. A narrow network draws few, and learns slowly from high ones alone.
+        theta: where the frequencies of coordinates and of rotary positions end at first; None: the
+            published ones. A narrow network has few of them, and a coarse grid needs no high ones.
+        logvar: about what the latents' log-variance is at first; None: 0. With less noise the
+            decoder hears the encoder sooner.
         frames: T of a window; clips of another length are resampled to it.
         tracks: that are encoded; as many more are only decoded.
         unlock: step of the VAE's stage from which its image encoder is trained too; None: never.
@@ -48,6 +51,7 @@ class VAEModel:
     )
     image_weights: str = ""
     theta: float | None = None
+    logvar: float | None = None
     frames: int = 64
     tracks: int = 40
     unlock: int | None = None
@@ -70,11 +74,14 @@ class FlowModel(VAEModel):
             (it needs `two_images`); None: never.
         frame_noise: largest standard deviation of the noise on the frame that a planner sees, of
             its range; each clip draws its own.
+        logit: mean of the logit of the flow's time in training; below 0 is nearer to noise, where
+            latents say little and a planner needs what it is told.
         samples: futures of each clip in validation.
     """
 
     unlock_planner: int | None = None
     frame_noise: float = 0.0
+    logit: float = 0.0
     samples: int = 4
 
     def __post_init__(self) -> None:
@@ -215,10 +222,10 @@ def network(model: VAEModel, text_encoder: str = "") -> TrainedZipMo | TrainedLi
     else:
         planner = model.planner if isinstance(model, PokeModel) else None
         system = TrainedZipMo(ZipMoConfig(**parts, planner=planner))
+    if model.logvar is not None:
+        nn.init.constant_(system.vae.logvar.bias, model.logvar)
     if model.theta is not None:
-        system.vae.embed.frequency.mul_(model.theta / THETA_40)
-        if isinstance(system.planner, Planner):
-            system.planner.poke.frequency.mul_(model.theta / THETA_10)
+        _slow_down(system, model.theta)
     for vit in (system.image, system.vae_image):
         if vit is not None and model.image_weights:
             _load_image(vit, model.image_weights)
@@ -233,3 +240,17 @@ def _load_image(vit: ViT, weights: str) -> None:
     if found.config != vit.config:
         raise UserError(f"expected an image encoder {vit.config} in {path}, got {found.config}")
     vit.load_state_dict(found.state_dict())
+
+
+@torch.no_grad()
+def _slow_down(system: Trained, theta: float) -> None:
+    """Let frequencies of space and time end at `theta`."""
+    for module in system.modules():
+        if isinstance(module, SpaceTimeRope):
+            low = log_spaced(0.0, math.log(theta), *module.time.shape)
+            module.time.copy_(low)
+            module.yx.copy_(torch.stack([low, low]))
+        elif isinstance(module, VAE):
+            module.embed.frequency.mul_(theta / THETA_40)
+        elif isinstance(module, Planner):
+            module.poke.frequency.mul_(theta / THETA_10)

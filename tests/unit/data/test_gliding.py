@@ -60,6 +60,16 @@ def test_the_text_tells_where_the_thing_goes():
         assert moved @ way > 0.85 * np.linalg.norm(moved) * np.linalg.norm(way)
 
 
+def test_the_text_tells_where_everything_drifts():
+    for scene in scenes("layers-panned"):
+        xy, _ = scene.follow(POINTS)
+        moved = np.median(xy[-1] - xy[0], axis=0)
+        way = np.sum([v for word, v in COMPASS.items() if word in scene.text], axis=0)
+        assert moved @ way > 0.85 * np.linalg.norm(moved) * np.linalg.norm(way)
+        assert 0.15 < np.linalg.norm(moved) / min(SIZE) < 0.65
+        assert np.linalg.norm(xy[-1] - xy[0] - moved, axis=-1).max() > 5  # things have ways besides
+
+
 def test_points_start_where_they_are_laid_and_are_seen():
     for view in (0, 1):
         xy, visible = scenes("layers", 1)[0].follow(POINTS, view)
@@ -87,7 +97,7 @@ def test_a_second_view_sees_the_same_motion_turned_and_nearer():
 
 
 def test_mistakes():
-    with pytest.raises(UserError, match="layers, layers-told, got 'planes'"):
+    with pytest.raises(UserError, match="layers, layers-told, layers-panned, got 'planes'"):
         glide("planes", 0, 0, frames=4, size=SIZE)
     with pytest.raises(UserError, match="2 frames or more"):
         glide("layers", 0, 0, frames=1, size=SIZE)

@@ -86,7 +86,7 @@ def test_without_offsets_and_without_anchoring_the_network_is_else_the_same():
 
 def test_what_a_target_says_is_where_points_are():
     item = some_clips(SPARSE)
-    said = 0.01 * torch.randn(2, 32, 24, 2, generator=generator(0))
+    said = 0.01 * torch.randn(2, 2 * zipmo.TRACKS, 24, 2, generator=generator(0))
 
     def decoded(target):
         stage, tracks = vae_stage(item, Variant(target=target))
@@ -141,11 +141,11 @@ def test_latents_of_a_bag_have_no_places():
 
 
 def test_a_planner_takes_latents_of_several_steps():
-    recipe = suite_of("zipmo").arm("compression 6").recipe
+    recipe = suite_of("zipmo").arm("compression 12").recipe
     system = VariantPlan(recipe, None, CPU).system
     image, pokes = torch.zeros(1, 36, 48), system.planner.poke_tokens(torch.zeros(1, 8, 5))
     context = system.planner.context(image, pokes, system.vae.position)
-    z = torch.zeros(2, 4 * 36, 8)
+    z = torch.zeros(2, 2 * 36, 8)
     assert system.planner(z, torch.full((2,), 0.5), context).shape == z.shape
 
 
@@ -192,7 +192,7 @@ def test_the_codec_of_frames_reconstructs_what_it_was_fitted_to():
     [
         (lambda o: whn.suite(SMALL, o), ("B", "without VAE", "estimated tracks", "RGB", "S")),
         (lambda o: zipmo.suite(SPARSE, o), ("sequence", "unseen queries", "encoded queries", "L2",
-                                            "lk tracks", "flow tracks", "compression 6",
+                                            "lk tracks", "flow tracks", "compression 12",
                                             "2 evaluations")),
     ],
     ids=["whn", "zipmo"],

@@ -61,6 +61,19 @@ def test_a_sparse_planner_trains_its_vae_first(sparse, folder):
     assert "# zipmo-sparse (tiny)" in (folder / "sparse" / "model" / "README.md").read_text()
 
 
+@pytest.mark.slow
+def test_minutes_of_training_beat_the_mean_by_far(tmp_path, capsys):
+    steps = ["vae.steps=500", "planner.steps=400"]
+    assert (
+        main(["train", "zipmo-sparse", "size=tiny", *steps, "--out", str(tmp_path), "--json"]) == 0
+    )
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert set(stages) == {"vae", "planner"}
+    for stage in stages.values():
+        assert stage["loss_last"] < stage["loss_first"] / 2
+        assert stage["validation"]["model"] < stage["validation"]["predict the mean"] / 2
+
+
 def test_its_checkpoint_forecasts_from_an_image_and_pokes(sparse, folder, capsys):
     out = folder / "forecast"
     model = sparse["paths"]["model"]

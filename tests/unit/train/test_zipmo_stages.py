@@ -5,7 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from zipmo_pool import CPU, FRAMES, OPTIM, Pool, network_of, poke_model, policy_model, text_model
+from zipmo_pool import (
+    CPU,
+    FRAMES,
+    OPTIM,
+    PLANNER,
+    Pool,
+    network_of,
+    poke_model,
+    policy_model,
+    text_model,
+)
 from zipmo_pool import vae_model as plain
 
 from kinecast.core import rng
@@ -52,6 +62,7 @@ def overfit(stage, steps, rate):
     ("kind", "model", "views"),
     [
         (PokeStage, poke_model(), 1),
+        (PokeStage, poke_model(planner=replace(PLANNER, fill=False)), 1),
         (TextStage, text_model(drop_text=0.0), 2),
         (PolicyStage, policy_model(), 2),
     ],
