@@ -74,14 +74,11 @@ class FlowModel(VAEModel):
             (it needs `two_images`); None: never.
         frame_noise: largest standard deviation of the noise on the frame that a planner sees, of
             its range; each clip draws its own.
-        logit: mean of the logit of the flow's time in training; below 0 is nearer to noise, where
-            latents say little and a planner needs what it is told.
         samples: futures of each clip in validation.
     """
 
     unlock_planner: int | None = None
     frame_noise: float = 0.0
-    logit: float = 0.0
     samples: int = 4
 
     def __post_init__(self) -> None:

@@ -96,8 +96,7 @@ class Planning(ABC):
         tracks = some_of(all_tracks(item, self._model.frames), clips, self._model.tracks, draw)
         z = self._latents(item, tracks)
         noise = normal(draw, tuple(z.shape)).to(self._device)
-        logit = rows(draw, clips, lambda n: torch.randn(n, generator=draw)) + self._model.logit
-        t = logit.sigmoid().to(self._device)
+        t = rows(draw, clips, lambda n: torch.randn(n, generator=draw).sigmoid()).to(self._device)
         pixels = noisy(item.pixels, self._model.frame_noise, draw)
         trained = unlocked(self._model.unlock_planner, batch.step)
         context = self.context(batch, tracks, self._see(pixels, trained=trained), draw)

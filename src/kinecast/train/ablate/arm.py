@@ -143,7 +143,8 @@ class Suite:
 def budgeted(recipe: Recipe, budget: float, seed: int, cache: Path) -> Recipe:
     """The recipe for one run: `budget` times the steps of every stage.
 
-    Shards that it names are in the cache, those of the seed.
+    Shards that it names are in the cache, those of the seed. Every finite loss is trained on: what
+    is a spike in one arm may be none in another, and arms see the same clips.
     """
     stages = {name: _budgeted(optim, budget) for name, optim in recipe.stages.items()}
     shards = str(cache / f"{recipe.data.shards}-{seed}") if recipe.data.shards else ""
@@ -158,6 +159,7 @@ def _budgeted(optim: Optim, budget: float) -> Optim:
     return replace(
         optim,
         steps=steps,
+        spike=0.0,
         validate_every=max(1, -(-steps // VALIDATIONS)),
         save_every=max(1, -(-steps // VALIDATIONS)),
     )
