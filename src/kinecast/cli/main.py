@@ -3,9 +3,11 @@
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
+from typing import Any
 
 import tyro
 
@@ -92,8 +94,31 @@ def _run(words: list[str], verbs: Verbs = VERBS, program: str = "kinecast") -> i
     program = f"{program} {verb}"
     if isinstance(call, Mapping):
         return _run(options, call, program)
+    if "words" in signature(call).parameters:
+        options = words_first(options, _flags(call))
     result = tyro.cli(call, prog=program, args=options, config=(tyro.conf.FlagCreatePairsOff,))
     return result if isinstance(result, int) else 0
+
+
+def words_first(options: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """The words of a command before its options, wherever they stood: tyro wants them together.
+
+    Args:
+        options: `--option value`, flags, and words, in any order.
+        flags: the options without a value.
+    """
+    words: list[str] = []
+    rest: list[str] = []
+    for option, before in zip(options, ["", *options], strict=False):
+        takes = before.startswith("--") and "=" not in before and before not in flags
+        (rest if takes or option.startswith("-") else words).append(option)
+    return [*words, *rest]
+
+
+def _flags(call: Callable[..., Any]) -> list[str]:
+    """The options of a verb that take no value, and those that every verb has."""
+    names = [name for name, option in signature(call).parameters.items() if option.default is False]
+    return ["--help", *(f"--{name.strip('_').replace('_', '-')}" for name in names)]
 
 
 def _help(verbs: Verbs, program: str) -> str:

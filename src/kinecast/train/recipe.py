@@ -170,7 +170,7 @@ class Optim:
     bf16: bool = True
     recompute: bool = False
     compile: bool = False
-    spike: float = 20.0
+    spike: float = 100.0
     on_bad: typing.Literal["stop", "skip"] = "stop"
     validate_every: int = 500
     save_every: int = 200

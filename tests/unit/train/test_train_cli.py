@@ -80,3 +80,23 @@ def test_a_stop_ends_with_the_status_of_its_signal(capsys, monkeypatch, tmp_path
     assert capsys.readouterr().err == (
         "kinecast train: SIGTERM: saved vae after step 3; run the same command to continue\n"
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "whn-vae stps=3 --out {} --json",
+        "whn-vae --out {} stps=3 --json",
+        "--out={} --json whn-vae stps=3",
+        "--json whn-vae --out {} stps=3",
+    ],
+)
+def test_words_may_stand_among_options(options, tmp_path, capsys):
+    assert main(["train", *options.format(tmp_path / "run").split()]) == 2
+    assert "recipe whn-vae has no key 'stps'; did you mean steps?" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_option_without_its_value_does_not_eat_a_word(tmp_path, capsys):
+    assert main(["train", "whn-vae", "--out"]) == 2
+    assert "--out" in capsys.readouterr().err
