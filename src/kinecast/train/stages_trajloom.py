@@ -35,6 +35,7 @@ from kinecast.train.stage import Stage
 
 SIZES = ("tiny", "small", "base", "paper")
 _TINY_FRAME, _TINY_GRID, _TINY_FRAMES = (96, 64), (4, 6), 17
+_TINY_WORLDS = ("thrown", "cloth", "foliage", "soft", "tour")  # whose past tells most of the future
 
 
 def whole(size: str) -> Recipe:
@@ -76,7 +77,7 @@ def _model(size: str) -> PaperConfig:
     if size == "paper":
         return PaperConfig()
     if size == "tiny":
-        return scaled(32, 64, 4, 2, 4, 16, _TINY_GRID, _TINY_FRAMES)
+        return scaled(32, 64, 4, 6, 4, 16, _TINY_GRID, _TINY_FRAMES)
     if size == "small":
         return scaled(96, 192, 8, 4, 8, 32)
     return scaled(256, 384, 12, 8, 16, 64)
@@ -127,30 +128,39 @@ def _optim(size: str) -> dict[str, Optim]:
     }
     if size == "paper":
         return paper
+    if size == "tiny":
+        return {
+            "vae": _quick(600, 2e-3, 0.99),
+            "flow": _quick(2_000, 3e-3, 0.99),
+            "onpolicy": _quick(60, 2e-4, 0.95),
+            "visibility": replace(_quick(200, 3e-3, 0.98), weight_decay=0.01),
+        }
     steps, batch, rate = {
-        "tiny": ((600, 600, 60, 200), 16, 2e-3),
         "small": ((10_000, 20_000, 1_000, 2_000), 32, 5e-4),
         "base": ((20_000, 60_000, 3_000, 10_000), 64, 2e-4),
     }[size]
     rates = (rate, rate, rate / 10, 3e-3)
     return {
-        name: replace(
-            paper[name], steps=n, batch=batch, lr=lr, warmup=100, floor=0.05, bf16=size != "tiny"
-        )
+        name: replace(paper[name], steps=n, batch=batch, lr=lr, warmup=100, floor=0.05)
         for name, n, lr in zip(paper, steps, rates, strict=True)
     }
+
+
+def _quick(steps: int, rate: float, ema: float) -> Optim:
+    return Optim(steps, 16, rate, ema=ema, bf16=False)
 
 
 def _data(size: str) -> Data:
     if size != "tiny":
         return Data(history=81, horizon=81)
     return Data(
+        families=_TINY_WORLDS,
         history=_TINY_FRAMES,
         horizon=_TINY_FRAMES,
         sizes=(_TINY_FRAME,),
         stride=16.0,
-        clips=512,
-        chunk=256,
+        clips=1024,
+        chunk=512,
         reuse=2,
         validation=32,
         augment=Augment(margin=16, jitter=0.1, wander=0.1),

@@ -119,8 +119,8 @@ def test_a_budget_scales_every_stage_that_is_trained(tmp_path):
     recipe = replace(recipe, stages={**recipe.stages, "vae": computed})
     data = replace(recipe.data, shards="flow")
     run = budgeted(replace(recipe, data=data), 0.1, seed=3, cache=tmp_path)
-    assert (run.stages["vae"].steps, run.stages["flow"].steps) == (0, 60)
-    assert (run.stages["flow"].validate_every, run.stages["flow"].spike) == (20, 0.0)
+    assert (run.stages["vae"].steps, run.stages["flow"].steps) == (0, 200)
+    assert (run.stages["flow"].validate_every, run.stages["flow"].spike) == (67, 0.0)
     assert (run.seed, run.data.cache) == (3, str(tmp_path))
     assert run.data.shards == str(tmp_path / "flow-3")
     assert budgeted(recipe, 1e-9, 0, tmp_path).stages["flow"].steps == 1

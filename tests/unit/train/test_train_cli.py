@@ -43,7 +43,7 @@ def test_list_names_the_recipes(capsys):
         (["trajloom-vae", "--device", "gpu", "--out", "run"], "expected device auto"),
         (
             ["trajloom-vae", "data.chunk=1", "--out", "run"],
-            "expected data.clips >= data.chunk >= 2",
+            "expected data.clips >= data.chunk >= 10",
         ),
         (["trajloom-vae", "data.families=mixx", "--out", "run"], "expected a family of worlds"),
     ],
