@@ -69,8 +69,8 @@ def test_every_arm_has_networks_and_a_vae_of_the_same_sizes(name):
 
 def test_without_offsets_and_without_anchoring_the_network_is_else_the_same():
     config = suite_of("trajloom").arm("ours").recipe.model
-    xy = torch.rand(2, 25, 4, 6, 2, generator=generator(0)) * 2 - 1
-    history = FieldBatch(xy, torch.ones(xy.shape[:-1], dtype=torch.bool), (192, 128))
+    xy = torch.rand(2, 25, 5, 6, 2, generator=generator(0)) * 2 - 1
+    history = FieldBatch(xy, torch.ones(xy.shape[:-1], dtype=torch.bool), (192, 160))
     ours = PaperTrajLoom(config).eval()
     other = PaperTrajLoom(replace(config, offsets=False, anchored=False)).eval()
     other.load_state_dict(ours.state_dict())
