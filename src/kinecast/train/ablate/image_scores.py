@@ -38,13 +38,20 @@ def flow_scores(trained: Trained, data: ImageData) -> Scores:
         trained: a WHN.
         data: whose held-out clips are exact, whatever the arm was trained on.
     """
+    return scores_of(*futures_of(trained, data), data)
+
+
+def futures_of(
+    trained: Trained, data: ImageData
+) -> tuple[list[Futures], list[Float[np.ndarray, "t n 2"]]]:
+    """`SAMPLES` futures of every held-out clip, and its truth, in pixels."""
     futures, truths = [], []
     with ImageClips(data, 0, trained.clips, trained.device) as pool:
         stage = FlowStage(trained.plan.system, pool, trained.device, "logit-normal", SAMPLES)
         for samples, item in stage.futures():
             futures += list(samples)
             truths += list(item.xy[:, 0].cpu().numpy())
-    return scores_of(futures, truths, data)
+    return futures, truths
 
 
 def scores_of(

@@ -1,5 +1,6 @@
 """Training and measuring the arm of `rgb`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from kinecast.train.whn_network import WHNModel
 CODEC_CLIPS = 64
 AT_ONCE = 16
 PSNR, FLOOR = "codec PSNR (dB)", "tracked in the codec's true clips, MSE (px^2)"
+FOLLOWED = "points followed (%)"
+FEWEST = 50.0  # % of a clip's points: with fewer, its futures say nothing of motion
 CARD = "# RGB latents\n\nFor the ablation of WHN's modality; no forecaster reads it.\n"
 
 
@@ -137,11 +140,24 @@ class RGBStage(FlowStage):
 def scores(trained: Trained, data: ImageData) -> Scores:
     """WHN's scores of the points that are tracked in the forecast videos.
 
-    Beside them, of the held-out clips through the codec: how well it reconstructs them, and how
-    well the points are tracked in that.
+    Beside them the share of points that the tracker followed for a frame at least: the others hold
+    still, which is no forecast, so a clip with fewer than `FEWEST` has no other score. And, of the
+    held-out clips through the codec: how well it reconstructs them, and how well the points are
+    tracked in that.
     """
     system: RGBWHN = trained.plan.system
-    found = image_scores.flow_scores(trained, data)
+    futures, exact = image_scores.futures_of(trained, data)
+    followed = [100 * float((xy != xy[:, :1]).any((1, 3)).mean()) for xy in futures]
+    of_all = [float(np.mean(followed))] * image_scores.GROUPS
+    found = {
+        name: [
+            x if share >= FEWEST else math.nan
+            for x, share in zip(
+                each, of_all if name == image_scores.FVMD else followed, strict=False
+            )
+        ]
+        for name, each in image_scores.scores_of(futures, exact, data).items()
+    }
     psnr, floor = [], []
     with ImageClips(data, 0, trained.clips, trained.device) as pool:
         truths = [xy for item in pool.validation() for xy in item.xy[:, 0]]
@@ -152,4 +168,4 @@ def scores(trained: Trained, data: ImageData) -> Scores:
         psnr.append(10 * float(np.log10(255**2 / max(error, 1e-12))))
         xy = coords.denormalise(system.tracked(again[0].cpu().numpy()), data.size).flatten(1, 2)
         floor.append((xy - truth).square().mean().item())
-    return {**found, PSNR: psnr, FLOOR: floor}
+    return {**found, FOLLOWED: followed, PSNR: psnr, FLOOR: floor}
