@@ -74,10 +74,10 @@ def stage_key(name: str) -> int:
 def fit(
     stage: Stage[Any], job: Job, batch_of: Callable[[int], Item], team: Team | None = None
 ) -> None:
-    """Train `stage` to its last step, leaving the best averaged weights in its module.
+    """Train `stage` to its last step, leaving the best (or last) averaged weights in its module.
 
     Continues from the folder's last checkpoint where there is one. Where the team has split the
-    module, it stays split, and the best weights are in the folder alone.
+    module, it stays split, and those weights are in the folder alone.
 
     Raises:
         Stopped: SIGTERM or SIGINT came; the state is saved.
@@ -279,7 +279,7 @@ def _validate(
             f"expected a finite validation of {job.name} after step {progress.step}, got {scores}; "
             f"lower {job.name}.lr and train again in another --out"
         )
-    if scores["model"] < progress.best:
+    if scores["model"] < progress.best or job.optim.select == "last":
         progress.best, progress.best_step = scores["model"], progress.step
         weights = gathered(module.state_dict())
         if team.main:

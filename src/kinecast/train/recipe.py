@@ -151,6 +151,7 @@ class Optim:
         spike: a loss this many times the running median above it is bad, as one that is not finite;
             0 lets every finite loss pass.
         on_bad: stop at a bad loss or gradient, or skip the step; the batch is saved in both cases.
+        select: which average is handed on, that of the best validation or the last one.
         validate_every, save_every: steps; both also happen at the end.
         keep: training states kept, the last one included.
     """
@@ -172,6 +173,7 @@ class Optim:
     compile: bool = False
     spike: float = 100.0
     on_bad: typing.Literal["stop", "skip"] = "stop"
+    select: typing.Literal["best", "last"] = "best"
     validate_every: int = 500
     save_every: int = 200
     keep: int = 2

@@ -107,6 +107,22 @@ def test_the_best_average_is_what_a_stage_leaves(tmp_path):
     assert stage.module.training  # the run, not the loop, decides what comes next
 
 
+@pytest.mark.parametrize(("select", "kept"), [("best", 0), ("last", 40)])
+def test_which_average_a_stage_leaves(tmp_path, select, kept):
+    class Worse(RegressionStage):
+        validations = 0
+
+        def validate(self):
+            self.validations += 1
+            return {"model": float(self.validations)}
+
+    stage = Worse(new_stage().module)
+    fit(stage, job(tmp_path, select=select), batch_of)
+    left, note = checkpoint.load(tmp_path / BEST)
+    assert note["step"] == kept
+    assert_bitwise(weights(stage), left)
+
+
 def test_the_noise_of_a_step_does_not_depend_on_what_was_drawn_before():
     class Greedy(RegressionStage):
         def loss(self, batch, draw):

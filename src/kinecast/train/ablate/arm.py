@@ -144,7 +144,8 @@ def budgeted(recipe: Recipe, budget: float, seed: int, cache: Path) -> Recipe:
     """The recipe for one run: `budget` times the steps of every stage.
 
     Shards that it names are in the cache, those of the seed. Every finite loss is trained on: what
-    is a spike in one arm may be none in another, and arms see the same clips.
+    is a spike in one arm may be none in another, and arms see the same clips. Arms are compared
+    after as many steps, not where each scored best on the clips that they are compared on.
     """
     stages = {name: _budgeted(optim, budget) for name, optim in recipe.stages.items()}
     shards = str(cache / f"{recipe.data.shards}-{seed}") if recipe.data.shards else ""
@@ -160,6 +161,7 @@ def _budgeted(optim: Optim, budget: float) -> Optim:
         optim,
         steps=steps,
         spike=0.0,
+        select="last",
         validate_every=max(1, -(-steps // VALIDATIONS)),
         save_every=max(1, -(-steps // VALIDATIONS)),
     )
