@@ -43,7 +43,7 @@ def suite(data: ImageData = DATA, optim: dict[str, Optim] = OPTIM) -> Suite:
     raw = Recipe("whn-raw", "ablation", MODEL, {"flow": optim["flow"]}, data)
     small, large = (
         replace(MODEL, width=32, heads=1, depth=1),
-        replace(MODEL, width=96, heads=3, depth=4),
+        replace(MODEL, width=96, heads=3, depth=3),
     )
     base = of_latents("B", "the denoiser of latents", MODEL)
     assert base.recipe is not None
