@@ -94,7 +94,7 @@ def _run(words: list[str], verbs: Verbs = VERBS, program: str = "kinecast") -> i
     program = f"{program} {verb}"
     if isinstance(call, Mapping):
         return _run(options, call, program)
-    if "words" in signature(call).parameters:
+    if _words_may_stand_anywhere(call):
         options = words_first(options, _flags(call))
     result = tyro.cli(call, prog=program, args=options, config=(tyro.conf.FlagCreatePairsOff,))
     return result if isinstance(result, int) else 0
@@ -113,6 +113,13 @@ def words_first(options: Sequence[str], flags: Sequence[str]) -> list[str]:
         takes = before.startswith("--") and "=" not in before and before not in flags
         (rest if takes or option.startswith("-") else words).append(option)
     return [*words, *rest]
+
+
+def _words_may_stand_anywhere(call: Callable[..., Any]) -> bool:
+    """Whether a verb takes words, and no option of several values, whose end they would blur."""
+    defaults = {name: option.default for name, option in signature(call).parameters.items()}
+    several = [name for name, default in defaults.items() if isinstance(default, tuple)]
+    return several == ["words"]
 
 
 def _flags(call: Callable[..., Any]) -> list[str]:
