@@ -1,7 +1,7 @@
 """Suite `whn`: what WHN's tables 6 and 12 and figures 7 and 8 say of its parts.
 
 16 frames of gliding layers, whose pictures tell where they go, on a grid of 6 x 8. Sizes and steps
-are such that the VAE reconstructs well and denoiser B forecasts better than its data's mean.
+are such that the VAE reconstructs well; the denoisers are about as good as their data's mean.
 """
 
 from dataclasses import replace
