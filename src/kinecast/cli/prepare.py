@@ -185,7 +185,7 @@ def _print(report: Report, out: Path, seconds: float, json_: bool) -> None:
     counts = report.manifest["counts"]
     names = [entry["name"] for entry in report.manifest["shards"]]
     paths = [str(out / name) for name in [*names, "clips.jsonl", "videos.jsonl", "manifest.json"]]
-    spent = {stage: round(value, 3) for stage, value in report.seconds.spent.items()}
+    spent = {stage: round(value, 6) for stage, value in report.seconds.spent.items()}
     total = sum(spent.values())
     quarantined = report.manifest["quarantined"]
     if json_:

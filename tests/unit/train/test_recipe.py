@@ -94,7 +94,8 @@ def test_mistakes_say_what_is_known(word, message):
 def test_every_key_it_names_can_be_set():
     base = recipe()
     plain = {"steps": "3", "lr": "0.1", "betas": "0.8,0.9", "bf16": "false", "sizes": "32x64"}
-    plain |= {"on_bad": "skip", "schedule": "wsd", "recompute": "true", "compile": "true"}
+    plain |= {"on_bad": "skip", "schedule": "wsd", "select": "last"}
+    plain |= {"recompute": "true", "compile": "true"}
     for key in keys(base):
         last = key.rpartition(".")[2]
         text = plain.get(last, "true" if last == "sharp" else "2")
