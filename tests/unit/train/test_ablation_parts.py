@@ -120,7 +120,8 @@ def test_a_budget_scales_every_stage_that_is_trained(tmp_path):
     data = replace(recipe.data, shards="flow")
     run = budgeted(replace(recipe, data=data), 0.1, seed=3, cache=tmp_path)
     assert (run.stages["vae"].steps, run.stages["flow"].steps) == (0, 200)
-    assert (run.stages["flow"].validate_every, run.stages["flow"].spike) == (67, 0.0)
+    flow = run.stages["flow"]
+    assert (flow.validate_every, flow.spike, flow.select) == (67, 0.0, "last")
     assert (run.seed, run.data.cache) == (3, str(tmp_path))
     assert run.data.shards == str(tmp_path / "flow-3")
     assert budgeted(recipe, 1e-9, 0, tmp_path).stages["flow"].steps == 1

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from kinecast.core.field import Field
 from kinecast.core.rng import generator
 from kinecast.data.gliding import glide
+from kinecast.metrics.fvmd_long import fvmd_long
 from kinecast.systems.base import FieldBatch
 from kinecast.systems.trajloom.paper import PaperTrajLoom
 from kinecast.train import recipes
 from kinecast.train.ablate import image_scores, rgb, rgb_stage
 from kinecast.train.ablate.run import Ablation, run, scores_of
-from kinecast.train.ablate.suites import SUITES, suite_of, whn, zipmo
+from kinecast.train.ablate.suites import SUITES, suite_of, trajloom, whn, zipmo
 from kinecast.train.ablate.supervision import SUPERVISION, glided
 from kinecast.train.ablate.table import markdown, write
 from kinecast.train.ablate.zipmo_variants import Variant, VariantPlan, VariantStage
@@ -82,6 +84,23 @@ def test_without_offsets_and_without_anchoring_the_network_is_else_the_same():
         noise = torch.randn(2, *ours.latent_shape(cond), generator=generator(1))
         torch.testing.assert_close(other.source(noise, cond), noise)
         assert (ours.source(noise, cond)[:, 0] != noise[:, 0]).any()
+
+
+def test_forecasts_of_the_suites_grid_have_their_distance_of_sets():
+    data, (h, w) = suite_of("trajloom").arm("ours").recipe.data, trajloom.GRIDS[trajloom.FRAMES]
+    pairs = []
+    for k in range(2):
+        xy = 100 * torch.rand(data.horizon, h, w, 2, generator=generator(k)).numpy()
+        truth = Field(xy, np.ones(xy.shape[:3], bool), data.sizes[0], data.stride, (16.0, 16.0))
+        pairs.append((replace(truth, xy=xy[::-1].copy()), truth))
+    assert fvmd_long(pairs).combined > 0
+
+
+def test_a_score_counts_where_points_were_followed():
+    least = rgb_stage.FEWEST
+    kept = rgb_stage.where_followed([1.0, 2.0, 3.0], [least, least - 1, 100.0])
+    assert (kept[0], kept[2]) == (1.0, 3.0)
+    assert np.isnan(kept[1])
 
 
 def test_what_a_target_says_is_where_points_are():

@@ -58,6 +58,8 @@ def plot(ablation: Ablation, found: dict[str, Any], path: Path) -> Path:
         for arm, stages in found.items():
             for seed, curve in enumerate(stages.get(stage, [])):
                 points = [p for p in curve["validation"] if p.get(score) is not None]
+                if not points:  # a stage that was given, not trained: nothing to name in the legend
+                    continue
                 axis.plot(
                     [p["step"] for p in points],
                     [p[score] for p in points],

@@ -1,6 +1,7 @@
 """Training and measuring the arm of `rgb`."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,16 +149,13 @@ def scores(trained: Trained, data: ImageData) -> Scores:
     system: RGBWHN = trained.plan.system
     futures, exact = image_scores.futures_of(trained, data)
     followed = [100 * float((xy != xy[:, :1]).any((1, 3)).mean()) for xy in futures]
-    of_all = [float(np.mean(followed))] * image_scores.GROUPS
+    scored = image_scores.scores_of(futures, exact, data)
+    fvmd = scored[image_scores.FVMD]  # of groups of clips
     found = {
-        name: [
-            x if share >= FEWEST else math.nan
-            for x, share in zip(
-                each, of_all if name == image_scores.FVMD else followed, strict=False
-            )
-        ]
-        for name, each in image_scores.scores_of(futures, exact, data).items()
+        name: where_followed(scored[name], followed)
+        for name in (image_scores.BEST, image_scores.LRTL, image_scores.VARIANCE)
     }
+    found[image_scores.FVMD] = where_followed(fvmd, [float(np.mean(followed))] * len(fvmd))
     psnr, floor = [], []
     with ImageClips(data, 0, trained.clips, trained.device) as pool:
         truths = [xy for item in pool.validation() for xy in item.xy[:, 0]]
@@ -169,3 +167,9 @@ def scores(trained: Trained, data: ImageData) -> Scores:
         xy = coords.denormalise(system.tracked(again[0].cpu().numpy()), data.size).flatten(1, 2)
         floor.append((xy - truth).square().mean().item())
     return {**found, FOLLOWED: followed, PSNR: psnr, FLOOR: floor}
+
+
+def where_followed(scores: Sequence[float], followed: Sequence[float]) -> list[float]:
+    """NaN for those of whose points fewer than `FEWEST` % were followed."""
+    pairs = zip(scores, followed, strict=True)
+    return [score if share >= FEWEST else math.nan for score, share in pairs]
