@@ -16,6 +16,7 @@ from kinecast.train.draw import first, normal, rows
 from kinecast.train.history_pool import HistoryPool
 from kinecast.train.latents import LatentBatch
 from kinecast.train.loop import stage_key
+from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.paper_latents import latent_cache
 from kinecast.train.recipe import Optim
 from kinecast.train.validate import Validation
@@ -35,7 +36,7 @@ class FlowStage:
         self.module = system.generator
         self._system, self._device, self._clips = system, device, optim.batch
         self.latents = latent_cache(system, pool, device)
-        self._validation = Validation(pool.validation())
+        self._validation = Validation(pool.validation(), mean=MeanMotion(pool))
 
     def batch(self, step: int) -> LatentBatch:
         """Cached latents."""

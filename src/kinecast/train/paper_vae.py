@@ -11,6 +11,7 @@ from kinecast.systems.base import FieldBatch
 from kinecast.systems.trajloom.cells import from_offsets
 from kinecast.systems.trajloom.losses import VAELossWeights, vae_loss
 from kinecast.systems.trajloom.paper import PaperTrajLoom
+from kinecast.train import mean_motion
 from kinecast.train.draw import normal
 from kinecast.train.history_pool import HistoryPool
 from kinecast.train.pictures import horizon_chart, latent_chart
@@ -39,6 +40,7 @@ class VAEStage:
         config = system.config
         self._weights = VAELossWeights(temporal=config.temporal, spatial=config.spatial)
         self._held_out = [batch.to(device) for batch in pool.validation()]
+        self._mean: Tensor | None = None
 
     def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Eq. 3 and 5."""
@@ -57,8 +59,11 @@ class VAEStage:
     def validate(self) -> dict[str, float]:
         """Pixels between future windows and their reconstruction (VEPE), visible points.
 
-        Beside it: each point at rest in the middle of its cell, and at its own mean position.
+        Beside it: the mean window of the training clips, and each point at rest in the middle of
+        its cell, or at its own mean position.
         """
+        if self._mean is None:
+            self._mean = self._mean_window()
         sums: dict[str, float] = {}
         count = 0
         for batch in self._held_out:
@@ -69,6 +74,7 @@ class VAEStage:
             mean = (offsets * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
             guesses = {
                 "model": self.module(offsets)[0],
+                mean_motion.NAME: self._mean.expand_as(offsets),
                 "mean position": mean.expand_as(offsets),
                 "cell centre": self._cell_centres(offsets),
             }
@@ -110,6 +116,16 @@ class VAEStage:
                 for field in batch.to(self._device).fields():
                     stats.update(self.module.encode(self._system.relative(held(field).xy)).mean)
         self._system.set_latent_stats(stats.result())
+
+    def _mean_window(self) -> Tensor:
+        """Where the points of each cell are on average in training, frame by frame."""
+        windows = [
+            held(batch.to(self._device).fields()[1])
+            for batch in mean_motion.training_clips(self._pool)
+        ]
+        seen = torch.cat([window.visible for window in windows])[..., None]
+        offsets = torch.cat([self._system.relative(window.xy) for window in windows])
+        return (offsets * seen).sum(0) / seen.sum(0).clamp(min=1)
 
     def _cell_centres(self, like: Tensor) -> Tensor:
         """Each point at rest in the middle of its cell, as the VAE takes positions."""

@@ -35,7 +35,7 @@ class VisibilityStage:
         return F.binary_cross_entropy_with_logits(logits.float(), seen), {}
 
     def validate(self) -> dict[str, float]:
-        """Cross-entropy on futures, beside a constant and the last visibility seen."""
+        """Cross-entropy on futures, beside one probability, and one for each state last seen."""
         logits, seen, before = [], [], []
         for batch in self._held_out:
             logits.append(self.module(batch.future, batch.history[:, -1]).float())
@@ -44,7 +44,7 @@ class VisibilityStage:
         truth, last = torch.cat(seen), torch.cat(before)
         return {
             "model": F.binary_cross_entropy_with_logits(torch.cat(logits), truth).item(),
-            "constant": _entropy(truth),
+            "predict the mean": _entropy(truth),
             "as last seen": _given(truth, last),
         }
 

@@ -16,6 +16,7 @@ from kinecast.systems.regression.parts import REACH
 from kinecast.train.history_pool import HistoryPool
 from kinecast.train.image_item import ImageItem
 from kinecast.train.images import ImageClips
+from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.small_mean import average, shortened, target
 from kinecast.train.stage import Batch
 from kinecast.train.validate import Validation
@@ -34,7 +35,7 @@ class HistoryStage:
     def __init__(self, system: HistoryRegression, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system, self._device = system, device
-        self._validation = Validation(pool.validation(), samples=1, steps=1)
+        self._validation = Validation(pool.validation(), samples=1, steps=1, mean=MeanMotion(pool))
 
     def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Half of the batches have their whole history, half a random part of it."""

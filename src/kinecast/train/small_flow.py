@@ -13,6 +13,7 @@ from kinecast.flow.path import path
 from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.draw import first, rows, share
 from kinecast.train.history_pool import HistoryPool
+from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.small_mean import latent_target, seen_share, shortened
 from kinecast.train.stage import Batch
 from kinecast.train.validate import Validation
@@ -26,7 +27,7 @@ class FlowStage:
     def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system, self._device = system, device
-        self._validation = Validation(pool.validation()[:4], samples=8)
+        self._validation = Validation(pool.validation()[:4], samples=8, mean=MeanMotion(pool))
 
     def loss(self, batch: Batch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Eq. 9, weighted by visibility and by what a channel is worth in pixels."""

@@ -20,6 +20,7 @@ from kinecast.systems.base import Cond, FieldBatch
 from kinecast.systems.trajloom.system import TrajLoom
 from kinecast.train.draw import normal, own, whole
 from kinecast.train.history_pool import HistoryPool
+from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.small_mean import (
     SHORT,
     average,
@@ -47,7 +48,7 @@ class VarietyStage:
     def __init__(self, system: TrajLoom, pool: HistoryPool, device: torch.device) -> None:
         self.module: nn.Module = system
         self._system, self._device = system, device
-        self._validation = Validation(pool.validation()[:4], samples=SAMPLES)
+        self._validation = Validation(pool.validation()[:4], samples=SAMPLES, mean=MeanMotion(pool))
         with torch.no_grad():
             system.source_noise.rest_std *= REST
             system.source_noise.mode_std *= MODES

@@ -17,6 +17,8 @@ from kinecast.flow.sampler import Sampler, euler, uniform_times
 from kinecast.forecast import baselines
 from kinecast.metrics import displacement
 from kinecast.systems.base import System
+from kinecast.train import mean_motion
+from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.pictures import horizon_chart, latent_chart, over_horizon, overlay
 from kinecast.train.stage import Batch
 
@@ -34,9 +36,13 @@ class Validation:
         samples: int = 4,
         steps: int = 10,
         sampler: Sampler = euler,
+        mean: MeanMotion | None = None,
     ) -> None:
-        """Score `samples` futures a clip, drawn in `steps` steps, the noise fixed."""
-        self._batches = batches
+        """Score `samples` futures a clip, drawn in `steps` steps, the noise fixed.
+
+        `mean`, where it is known, stands among the baselines.
+        """
+        self._batches, self._mean = batches, mean
         self._samples = samples
         self._steps, self._sampler = steps, sampler
         self._trivial: dict[str, float] | None = None
@@ -49,7 +55,7 @@ class Validation:
         """
         if self._trivial is None:
             self._trivial = _means(
-                [_baseline_scores(b, i) for b in self._batches for i in range(len(b))]
+                [self._baseline_scores(b, i) for b in self._batches for i in range(len(b))]
             )
         rows, first = [], 0
         for batch in self._batches:
@@ -108,6 +114,14 @@ class Validation:
             "one sample": whole["sample_ade"],
         }
 
+    def _baseline_scores(self, batch: Batch, i: int) -> dict[str, float]:
+        history, truth = clip_of(batch, i)
+        everything, frames = np.ones(truth.count, bool), len(truth)
+        guesses = {name: baselines.forecast(name, history, frames).xy for name in BASELINES}
+        if self._mean is not None:
+            guesses[mean_motion.NAME] = self._mean.forecast(history, frames)
+        return {name: displacement.ade(xy, truth, everything) for name, xy in guesses.items()}
+
 
 def clip_of(batch: Batch, i: int) -> tuple[Tracks, Tracks]:
     """The tracked history and the exact future of one clip."""
@@ -132,15 +146,6 @@ def _horizon(batch: Batch, i: int, xy: np.ndarray) -> dict[str, np.ndarray]:
     guesses = {"model": xy[:, : len(truth)].mean(0)}
     guesses |= {name: baselines.forecast(name, history, len(truth)).xy for name in BASELINES}
     return over_horizon(truth, guesses)
-
-
-def _baseline_scores(batch: Batch, i: int) -> dict[str, float]:
-    history, truth = clip_of(batch, i)
-    everything = np.ones(truth.count, bool)
-    return {
-        name: displacement.ade(baselines.forecast(name, history, len(truth)).xy, truth, everything)
-        for name in BASELINES
-    }
 
 
 def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:

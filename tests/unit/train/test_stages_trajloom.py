@@ -59,7 +59,7 @@ def test_validations_show_the_baselines_beside_the_model(run):
     assert flow["best of 4"] <= flow["one sample"]
     assert flow["step"] > 0  # training made it better than its start
     visibility = report["stages"]["visibility"]["validation"]
-    assert visibility["model"] < 1.1 * visibility["constant"]
+    assert visibility["model"] < 1.1 * visibility["predict the mean"]
 
 
 def test_the_rollout_is_logged(run):

@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 import torch
 from regression_plan import GRID, SIZE, batch_of
 
+from kinecast.forecast.baselines import constant_position
+from kinecast.metrics import displacement
 from kinecast.systems.base import Needs
+from kinecast.train.mean_motion import MeanMotion
+from kinecast.train.recipe import Data
+from kinecast.train.stage import Batch
 from kinecast.train.validate import Validation, clip_of
 
 CPU = torch.device("cpu")
@@ -72,3 +78,41 @@ def test_a_clip_is_the_tracked_history_and_the_exact_future():
     assert torch.equal(torch.from_numpy(truth.xy), batch.xy[2, 4:].flatten(1, 2))
     assert torch.equal(torch.from_numpy(history.xy), batch.noisy_xy[2].flatten(1, 2))
     assert history.grid == GRID
+
+
+class Drifting:
+    """A pool whose points all move by (3, -1) pixels a frame; hidden ones fly away."""
+
+    data = Data(history=4, horizon=2)
+    clips_of_one_size = 600
+
+    def __init__(self):
+        self.taken = []
+
+    def take(self, number, which, indices, draw):
+        self.taken += indices.tolist()
+        start = torch.from_numpy(GRID.points()).expand(len(indices), 1, -1, -1, -1)
+        xy = start + torch.arange(6.0)[:, None, None, None] * torch.tensor([3.0, -1.0])
+        visible = torch.ones(xy.shape[:-1], dtype=torch.bool)
+        visible[:, 4:, 0] = False
+        xy[:, 4:, 0] = 1e4
+        return Batch(xy, visible, xy[:, :4], visible[:, :4], SIZE, GRID)
+
+
+def test_the_mean_is_that_of_what_points_do_in_training():
+    pool = Drifting()
+    batch = batch_of(0)
+    history, truth = clip_of(batch, 2)
+    mean = MeanMotion(pool)
+    assert not pool.taken
+    guess = mean.forecast(history, 2)
+    moved = guess - constant_position(history, 2).xy
+    assert np.allclose(moved, [[[3.0, -1.0]], [[6.0, -2.0]]], atol=1e-3)
+    assert (min(pool.taken), max(pool.taken)) == (0, 598)
+    scores = Validation([batch], mean=mean).scores(Still(), CPU)
+    everything = np.ones(truth.count, bool)
+    each = [
+        displacement.ade(mean.forecast(past, 2), future, everything)
+        for past, future in (clip_of(batch, i) for i in range(len(batch)))
+    ]
+    assert scores["predict the mean"] == pytest.approx(np.mean(each), rel=1e-6)
