@@ -119,6 +119,11 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
         return self._layout.clips
 
     @property
+    def sizes(self) -> int:
+        """Frame sizes."""
+        return self._layout.sizes
+
+    @property
     def passes(self) -> int:
         """Passes over chunks until the pool starts again."""
         return self._layout.chunks * self._layout.reuse

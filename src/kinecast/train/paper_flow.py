@@ -14,10 +14,9 @@ from kinecast.flow.path import path
 from kinecast.systems.trajloom.paper import PaperTrajLoom
 from kinecast.train.draw import first, normal, rows
 from kinecast.train.history_pool import HistoryPool
-from kinecast.train.latents import LatentBatch
 from kinecast.train.loop import stage_key
 from kinecast.train.mean_motion import MeanMotion
-from kinecast.train.paper_latents import latent_cache
+from kinecast.train.paper_latents import LatentBatch, latent_cache
 from kinecast.train.recipe import Optim
 from kinecast.train.validate import Validation
 

@@ -1,21 +1,38 @@
 """The latents that the generator and the visibility predictor are trained on."""
 
+from dataclasses import dataclass
+
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from kinecast.systems.trajloom.paper import PaperTrajLoom
 from kinecast.train.history_pool import HistoryPool
-from kinecast.train.latents import LatentBatch, LatentCache
+from kinecast.train.latents import LatentCache, Latents
 from kinecast.train.paper_vae import held
 from kinecast.train.stage import Batch
 
 
-def latent_cache(system: PaperTrajLoom, pool: HistoryPool, device: torch.device) -> LatentCache:
+@dataclass(frozen=True, eq=False)
+class LatentBatch(Latents):
+    """Latents of history and future, normalised, and the visibility of their tokens (0 to 1)."""
+
+    history: Float[Tensor, "b s n c"]
+    future: Float[Tensor, "b t n c"]
+    history_visible: Float[Tensor, "b s n"]
+    future_visible: Float[Tensor, "b t n"]
+
+
+def latent_cache(
+    system: PaperTrajLoom, pool: HistoryPool, device: torch.device
+) -> LatentCache[LatentBatch]:
     """Latents of the pool, by the system's VAE, kept beside the clips."""
 
-    def encode(batch: Batch) -> LatentBatch:
-        return latents_of(system, batch.to(device))
+    def encode(number: int, which: int, clips: Tensor, draw: torch.Generator) -> LatentBatch:
+        return latents_of(system, pool.take(number, which, clips, draw).to(device))
 
-    return LatentCache(pool, encode, system.vae, pool.home / "latents")
+    weights = system.vae.state_dict()
+    return LatentCache(pool, encode, LatentBatch, weights, pool.home / "latents")
 
 
 @torch.no_grad()

@@ -6,9 +6,8 @@ from torch.nn import functional as F
 
 from kinecast.systems.trajloom.paper import PaperTrajLoom
 from kinecast.train.history_pool import HistoryPool
-from kinecast.train.latents import LatentBatch
 from kinecast.train.loop import stage_key
-from kinecast.train.paper_latents import latent_cache, latents_of
+from kinecast.train.paper_latents import LatentBatch, latent_cache, latents_of
 from kinecast.train.recipe import Optim
 
 

@@ -65,7 +65,8 @@ def prepare_latents(
         load_vae(plan.system, vae)
         plan.system.eval()
         plan.stage(VAE).finish()
-        statistics = dict(plan.system.named_buffers(recurse=False))
+        kept = plan.system.state_dict()
+        statistics = {k: v for k, v in plan.system.named_buffers(recurse=False) if k in kept}
         for name in (name for name in recipe.stages if name != VAE):
             stage: Any = plan.stage(name)
             if isinstance(stage, CachedLatents):

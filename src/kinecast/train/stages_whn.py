@@ -20,7 +20,7 @@ from kinecast.train.image_card import image_card
 from kinecast.train.images import ImageClips
 from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.stage import Stage
-from kinecast.train.whn_flow import FlowStage
+from kinecast.train.whn_flow import FlowStage, LatentFlowStage
 from kinecast.train.whn_network import (
     TrainedVAE,
     TrainedWHN,
@@ -184,7 +184,11 @@ class WHNPlan:
         else:
             assert isinstance(self.system, TrainedWHN)
             model = self.model
-            stage = FlowStage(self.system, self.pool, self.device, model.times, model.samples)
+            how = (self.system, self.pool, self.device, model.times, model.samples)
+            latent = self.system.vae is not None
+            stage = (
+                LatentFlowStage(*how, self.recipe.stages[name].batch) if latent else FlowStage(*how)
+            )
         stage.module.requires_grad_(True)
         return stage
 

@@ -1,4 +1,4 @@
-"""Stage `flow`: WHN's denoiser, of latents or of the points themselves."""
+"""Stage `flow`: WHN's denoiser, of the points themselves or of latents."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,10 +13,13 @@ from kinecast.flow.path import path
 from kinecast.flow.sampler import euler, uniform_times
 from kinecast.metrics.best_of_k import pair_errors
 from kinecast.metrics.scene_variance import scene_variance
+from kinecast.systems.base import Cond, Posterior
 from kinecast.systems.whn.system import WHN
 from kinecast.train.draw import normal, rows
 from kinecast.train.image_item import ImageItem
 from kinecast.train.images import ImageClips
+from kinecast.train.loop import stage_key
+from kinecast.train.whn_latents import EncodedItem, latent_cache
 from kinecast.train.whn_pictures import pictures_of
 from kinecast.train.whn_score import Trivial, usable
 
@@ -49,10 +52,14 @@ class FlowStage:
 
     def loss(self, batch: ImageItem, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Mean square of the velocity's error, over all frames; clips that go too far count 0."""
+        cond = self._system.condition(batch.images())
+        return self._matching(batch, cond, self._system.encode(batch.field(), cond), draw), {}
+
+    def _matching(
+        self, batch: ImageItem, cond: Cond, posterior: Posterior, draw: torch.Generator
+    ) -> Tensor:
         system, count = self._system, len(batch)
-        cond = system.condition(batch.images())
-        shape = (count, *system.latent_shape(cond))
-        posterior = system.encode(batch.field(), cond)
+        shape = tuple(posterior.mean.shape)
         data = posterior.mean + posterior.scale * normal(draw, shape).to(self._device)
         noise = normal(draw, shape).to(self._device)
         t = rows(draw, count, self._times(draw)).to(self._device)
@@ -62,7 +69,7 @@ class FlowStage:
         z_t = torch.where(held, system.source(noise, cond), z_t)
         error = (system.velocity(z_t, t, cond).float() - target).masked_fill(held, 0.0)
         each = error.square().flatten(1).mean(1)
-        return (each * usable(batch)).mean(), {}
+        return (each * usable(batch)).mean()
 
     def validate(self) -> dict[str, float]:
         """Squared errors in pixels^2 (mean over coordinates) on held-out clips, all frames.
@@ -133,6 +140,38 @@ class FlowStage:
             "one sample": float(each.mean()),
             "scene variance": scene_variance(futures),
         }
+
+
+class LatentFlowStage(FlowStage):
+    """The same on latents that are encoded once."""
+
+    name = "flow"
+
+    def __init__(
+        self,
+        system: WHN,
+        pool: ImageClips,
+        device: torch.device,
+        drawn: str,
+        samples: int,
+        batch: int,
+    ) -> None:
+        """As `FlowStage`; `batch` clips a step."""
+        super().__init__(system, pool, device, drawn, samples)
+        self._count = batch
+        self.latents = latent_cache(system, pool, device)
+
+    def batch(self, step: int) -> EncodedItem:
+        """The clips of a step and their latents."""
+        asked = (step, self._count, stage_key(self.name))
+        return EncodedItem(self._pool.batch(*asked), self.latents.batch(*asked))
+
+    def loss(  # type: ignore[override]  # it is given what its own `batch` makes
+        self, batch: EncodedItem, draw: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """As `FlowStage.loss`."""
+        cond = {**self._system.seen(batch.clips.images()), "first": batch.latents.first()}
+        return self._matching(batch.clips, cond, batch.latents.window(), draw), {}
 
 
 def _clips(values: np.ndarray, item: ImageItem) -> Iterator[tuple[np.ndarray, np.ndarray]]:

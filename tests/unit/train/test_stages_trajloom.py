@@ -15,7 +15,7 @@ from kinecast.forecast.load import load
 from kinecast.systems.trajloom.paper import PaperConfig, PaperTrajLoom
 from kinecast.train import log
 from kinecast.train.latents import LatentCache, weights_hash
-from kinecast.train.paper_latents import latent_cache
+from kinecast.train.paper_latents import LatentBatch, latent_cache
 from kinecast.train.paper_vae import VAEStage
 from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import with_words
@@ -94,10 +94,11 @@ def test_latents_are_normalised_and_cached(run):
         files = sorted((out / "clips" / "latents").rglob("*.safetensors"))
         again = latent_cache(system, pool, torch.device("cpu")).batch(3, 8, 7)
 
-        def never(batch):
+        def never(*clips):
             raise AssertionError("expected the file of the training run")
 
-        cached = LatentCache(pool, never, system.vae, out / "clips" / "latents").batch(3, 8, 7)
+        weights, folder = system.vae.state_dict(), out / "clips" / "latents"
+        cached = LatentCache(pool, never, LatentBatch, weights, folder).batch(3, 8, 7)
         every = [cache.batch(step, 8, 7).future for step in range(4)]
     assert files  # written by the run itself
     assert torch.equal(one.future, again.future)
@@ -110,7 +111,7 @@ def test_latents_are_normalised_and_cached(run):
 def test_other_weights_have_another_cache():
     one, other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
     other.load_state_dict({k: v + 1 for k, v in one.state_dict().items()})
-    assert weights_hash(one) != weights_hash(other)
+    assert weights_hash(one.state_dict()) != weights_hash(other.state_dict())
 
 
 def test_hidden_points_do_not_move_the_vae(tmp_path):

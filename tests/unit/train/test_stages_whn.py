@@ -14,6 +14,8 @@ from kinecast.train.image_item import ImageItem
 from kinecast.train.images import ImageClips
 from kinecast.train.recipes import recipe_of
 from kinecast.train.stages_whn import build
+from kinecast.train.whn_flow import LatentFlowStage
+from kinecast.train.whn_latents import EncodedItem, latents_of
 from kinecast.train.whn_network import whn_config
 from kinecast.train.whn_score import Trivial, usable
 
@@ -55,7 +57,9 @@ def ready(plan):
 def test_one_batch_is_learnt_by_heart(plan_of, name, steps):
     plan = plan_of(name)
     stage = plan.stage("vae") if name == "whn-vae" else ready(plan)
-    batch = plan.pool.take(0, torch.arange(2))
+    few = plan.pool.take(0, torch.arange(2))
+    latent = isinstance(stage, LatentFlowStage)
+    batch = EncodedItem(few, latents_of(plan.system, few)) if latent else few
     first, last = overfit(stage, batch, steps, rate=1e-2)
     assert last < 0.01 * first
 
@@ -101,6 +105,25 @@ def test_latents_have_unit_scale_and_the_config_keeps_it(plan_of):
     assert model["scale"] == tuple(system.scale.tolist())
     assert min(model["scale"]) > 0
     assert "scale" not in tensors
+
+
+def test_cached_latents_are_those_of_the_step_s_clips(plan_of, tmp_path):
+    plan = plan_of("whn-latent", clips=32, chunk=32, reuse=2)
+    stage, system = ready(plan), plan.system
+    for step in (0, 1, 5):
+        batch = stage.batch(step)
+        again = latents_of(system, batch.clips)
+        for name, value in again.tensors().items():
+            torch.testing.assert_close(batch.latents.tensors()[name], value, rtol=2e-3, atol=1e-3)
+    cond = system.condition(batch.clips.images())
+    system.denoiser.head.weight.data.normal_(generator=rng.generator(9))
+    cached, _ = stage.loss(batch, rng.generator(5))
+    posterior = system.encode(batch.clips.field(), cond)
+    exact = stage._matching(batch.clips, cond, posterior, rng.generator(5))
+    assert cached.item() == pytest.approx(exact.item(), rel=1e-3)
+    # both passes over the chunk have the same clips, and the same file
+    assert plan.pool.passes == 2
+    assert [path.name for path in stage.latents.fill()] == ["pass-00000-0.safetensors"]
 
 
 def test_clips_that_go_too_far_count_nothing(plan_of):

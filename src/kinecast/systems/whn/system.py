@@ -73,16 +73,25 @@ class WHN(nn.Module):
         Raises:
             UserError: no image features, a missing or an unwanted text, or ones of another shape.
         """
-        if given.features is None:
-            raise UserError("expected features of the image for a whn model, got none")
-        features = given.features[:, 0]
-        text = None if given.text is None else given.text[:, 0]
-        cond: dict[str, Any] = {"denoiser": self.denoiser.context(features, text)}
+        cond = self.seen(given)
         if self.vae is None:
-            return cond | {"first": Posterior(self.start, torch.zeros_like(self.start))}
+            return {**cond, "first": Posterior(self.start, torch.zeros_like(self.start))}
+        assert given.features is not None
+        features = given.features[:, 0]
         keys = self.vae.context(features)
         first = self._latents(self.start.expand(len(features), -1, -1, -1, -1), keys)
-        return cond | {"vae": keys, "first": Posterior(first.mean[:, :1], first.scale[:, :1])}
+        return {**cond, "vae": keys, "first": Posterior(first.mean[:, :1], first.scale[:, :1])}
+
+    def seen(self, given: ImageBatch) -> Cond:
+        """What the denoiser alone takes of a condition; `velocity` needs no more.
+
+        Raises:
+            UserError: as `condition`.
+        """
+        if given.features is None:
+            raise UserError("expected features of the image for a whn model, got none")
+        text = None if given.text is None else given.text[:, 0]
+        return {"denoiser": self.denoiser.context(given.features[:, 0], text)}
 
     def latent_shape(self, cond: Cond) -> tuple[int, ...]:
         """(frames, rows, columns, channels)."""

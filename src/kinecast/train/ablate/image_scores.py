@@ -20,7 +20,7 @@ from kinecast.train.chunk_pool import VALIDATION_SEED
 from kinecast.train.image_sources import grid_of
 from kinecast.train.images import ImageClips
 from kinecast.train.recipe import ImageData
-from kinecast.train.stage import Stage
+from kinecast.train.stage import OwnBatches, Stage
 from kinecast.train.whn_flow import FlowStage
 
 SAMPLES = 8
@@ -127,6 +127,8 @@ class _WatchedStage:
         self._stage, self._data = stage, data
         self.module = stage.module
         self.loss, self.finish = stage.loss, stage.finish
+        if isinstance(stage, OwnBatches):
+            self.batch = stage.batch
         with ImageClips(data, 0, Path(data.cache), device) as pool:
             self._one = FlowStage(system, pool, device, "logit-normal", samples=1)
         self._objects = [objects_of(data, i) for i in range(data.validation)]

@@ -22,6 +22,7 @@ from kinecast.train.ablate.rgb import RGBWHN, clip_frames
 from kinecast.train.chunk_pool import VALIDATION_SEED
 from kinecast.train.draw import normal, rows
 from kinecast.train.images import ImageClips
+from kinecast.train.latents import Latents
 from kinecast.train.loop import stage_key
 from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.stage import Stage
@@ -37,26 +38,11 @@ CARD = "# RGB latents\n\nFor the ablation of WHN's modality; no forecaster reads
 
 
 @dataclass(frozen=True, eq=False)
-class LatentItem:
+class LatentItem(Latents):
     """Latents of clips, and the tokens of their first pictures."""
 
     z: Float[Tensor, "b t h w c"]
     features: Float[Tensor, "b m f"]
-
-    def __len__(self) -> int:
-        return len(self.z)
-
-    def to(self, device: torch.device) -> "LatentItem":
-        """The same on a device."""
-        return LatentItem(self.z.to(device), self.features.to(device))
-
-    def rows(self, which: slice) -> "LatentItem":
-        """Some of the clips."""
-        return LatentItem(self.z[which], self.features[which])
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name."""
-        return {"z": self.z, "features": self.features}
 
 
 class RGBPlan:
