@@ -211,7 +211,15 @@ def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:
         optim = recipe["stages"].get(name, {})
         tables[name] = optim if optim.get("steps") else {"steps": 0}  # computed: the rest is unused
     for table, values in tables.items():
-        facts.update({f"{table}.{k}": v for k, v in values.items() if k not in free})
+        facts.update(_flat(table, {k: v for k, v in values.items() if k not in free}))
+    return facts
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}.{key}"
+        facts.update(_flat(name, value) if isinstance(value, dict) else {name: value})
     return facts
 
 

@@ -99,16 +99,16 @@ def _optim(name: str, size: str) -> dict[str, Optim]:
     }
     if size == "paper":
         return paper
-    steps, batch, rate = {
-        "tiny": ((400, 3000 if name == "whn-raw" else 5000), 32, 1e-2),
-        "small": ((10_000, 20_000), 32, 3e-4),
-        "base": ((60_000, 60_000), 32, 1e-4),
+    steps, rates = {
+        "tiny": ((400, 3000 if name == "whn-raw" else 5000), (1e-2, 3e-3)),
+        "small": ((10_000, 20_000), (3e-4, 3e-4)),
+        "base": ((60_000, 60_000), (1e-4, 1e-4)),
     }[size]
     return {
         stage: replace(
             paper[stage],
             steps=n,
-            batch=batch,
+            batch=32,
             micro=None,
             lr=rate,
             warmup=100,
@@ -116,7 +116,7 @@ def _optim(name: str, size: str) -> dict[str, Optim]:
             ema=0.999,
             bf16=size != "tiny",
         )
-        for stage, n in zip(paper, steps, strict=True)
+        for stage, n, rate in zip(paper, steps, rates, strict=True)
     }
 
 

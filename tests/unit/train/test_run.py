@@ -8,6 +8,7 @@ from regression_plan import batch_of, build, optim, recipe
 from kinecast.core.errors import UserError
 from kinecast.train import checkpoint, run
 from kinecast.train.pool import WorldPool
+from kinecast.train.recipe import Augment
 
 CPU = torch.device("cpu")
 
@@ -78,6 +79,9 @@ def test_another_recipe_does_not_continue_a_run(tmp_path):
         train(tmp_path, stages=stages)
     with pytest.raises(UserError, match=r"model.width was 16 and is now 8"):
         train(tmp_path, model=replace(recipe().model, width=8))
+    data = replace(recipe().data, augment=Augment(warp=0.25))  # what differs, not all around it
+    with pytest.raises(UserError, match=r"recipe: data.augment.warp was 1.0 and is now 0.25;"):
+        train(tmp_path, data=data)
 
 
 def test_a_stage_that_has_not_begun_and_how_often_to_save_may_change(tmp_path):
