@@ -20,6 +20,7 @@ from kinecast.train.paper_vae import VAEStage
 from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import with_words
 from kinecast.train.recipes import RECIPES, recipe_of
+from kinecast.train.stages_trajloom import SIZES
 
 TEXT = """
 batch=8 steps=30 warmup=5 ema=0.9 vae.steps=90 vae.lr=4e-3 flow.lr=4e-3 onpolicy.steps=3
@@ -145,6 +146,8 @@ def test_the_paper_size_is_the_papers():
     assert rates["vae"] == (30_000, 16, 2e-5)
     assert rates["flow"] == (100_000, 128, 6e-5)
     assert rates["onpolicy"][2] == 1e-5
+    tuned = [recipe_of("trajloom", size).stages["onpolicy"] for size in SIZES]
+    assert {optim.select for optim in tuned} == {"last"}  # validation ranks by the mean
     assert (recipe.stages["visibility"].lr, recipe.stages["visibility"].weight_decay) == (
         3e-4,
         0.01,
