@@ -5,12 +5,14 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kinecast.core.errors import UserError
 
 _COUNT = itertools.count()
+_UMASK = os.umask(0)  # the only way to ask for it is to set it
+os.umask(_UMASK)
 _CANNOT_WRITE = {  # the errors of a write that the user can do something about
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
@@ -41,6 +43,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
+            with suppress(PermissionError):  # a file system that knows no modes
+                os.chmod(temporary, 0o666 & ~_UMASK)  # some libraries write for the owner alone
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

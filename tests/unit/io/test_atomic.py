@@ -26,6 +26,15 @@ def test_a_file_appears_when_the_body_succeeds(tmp_path):
     assert os.listdir(path.parent) == ["out.mp4"]
 
 
+def test_a_file_has_the_mode_of_any_new_file(tmp_path):
+    plain, ours = tmp_path / "plain", tmp_path / "ours"
+    plain.write_text("")
+    with atomic_path(ours) as temporary:
+        temporary.write_text("")
+        temporary.chmod(0o600)  # as safetensors leaves its files
+    assert ours.stat().st_mode == plain.stat().st_mode
+
+
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_failure_keeps_the_old_file_and_removes_the_new(tmp_path, failure):
     path = tmp_path / "out.npz"
