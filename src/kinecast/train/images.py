@@ -112,6 +112,11 @@ class ImageClips(ChunkPool[_Chunk]):
         self._source = source
         super().__init__(self._digest(seed, data.chunk), seed, folder, layout, data.workers)
 
+    @property
+    def eye(self) -> str:
+        """What made the image tokens, as a file name; "" where there are none."""
+        return "" if self._image is None else _named(self._image)
+
     def batch(self, step: int, batch: int, *keys: int) -> ImageItem:
         """The clips of a step; (seed, keys, step) decide which.
 
@@ -153,8 +158,7 @@ class ImageClips(ChunkPool[_Chunk]):
 
     def _tokens(self, path: Path, encoder: Encoder, items: Any) -> Tensor:
         """Tokens of a chunk's pictures or texts, in half precision, from the disk if there."""
-        key = hashlib.sha256(f"{encoder.name}\n{encoder.digest}".encode()).hexdigest()[:12]
-        beside = path.with_name(f"{path.stem}.{encoder.name}.{key}.safetensors")
+        beside = path.with_name(f"{path.stem}.{_named(encoder)}.safetensors")
 
         def make() -> None:
             parts = [
@@ -180,6 +184,12 @@ class ImageClips(ChunkPool[_Chunk]):
         if not self._chunks:
             facts["families"] = self.data.families
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _named(encoder: Encoder) -> str:
+    """An encoder and its weights, as a file name."""
+    key = hashlib.sha256(f"{encoder.name}\n{encoder.digest}".encode()).hexdigest()[:12]
+    return f"{encoder.name}.{key}"
 
 
 def _encoders(data: ImageData, device: torch.device) -> tuple[Encoder | None, Encoder | None]:

@@ -62,7 +62,7 @@ def latent_cache(system: WHN, pool: ImageClips, device: torch.device) -> LatentC
 
     assert system.vae is not None
     weights = {**system.vae.state_dict(), "scale": system.scale}
-    folder = pool.home / "latents"
+    folder = pool.home / "latents" / pool.eye  # the VAE sees the image's tokens too
     return LatentCache(pool, encode, WindowLatents, weights, folder, alike=pool.data.reuse)
 
 

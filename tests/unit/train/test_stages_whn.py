@@ -15,7 +15,7 @@ from kinecast.train.images import ImageClips
 from kinecast.train.recipes import recipe_of
 from kinecast.train.stages_whn import build
 from kinecast.train.whn_flow import LatentFlowStage
-from kinecast.train.whn_latents import EncodedItem, latents_of
+from kinecast.train.whn_latents import EncodedItem, latent_cache, latents_of
 from kinecast.train.whn_network import whn_config
 from kinecast.train.whn_score import Trivial, usable
 
@@ -124,6 +124,18 @@ def test_cached_latents_are_those_of_the_step_s_clips(plan_of, tmp_path):
     # both passes over the chunk have the same clips, and the same file
     assert plan.pool.passes == 2
     assert [path.name for path in stage.latents.fill()] == ["pass-00000-0.safetensors"]
+
+
+def test_latents_of_other_eyes_have_another_cache(plan_of):
+    """The same clips and VAE, but tokens of a picture of another size: as many, but others."""
+    plan = plan_of("whn-latent")
+    folders = []
+    for size in (plan.recipe.data.encoder_size, (33, 25)):
+        data = replace(plan.recipe.data, encoder_size=size)
+        with ImageClips(data, 0, plan.pool.home) as pool:
+            assert pool.name == plan.pool.name
+            folders.append(latent_cache(plan.system, pool, CPU).folder)
+    assert folders[0] != folders[1]
 
 
 def test_clips_that_go_too_far_count_nothing(plan_of):
