@@ -98,7 +98,7 @@ def test_a_mistake_is_one_line(words, message, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_ray_gives_the_same_table(folder, tmp_path):
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="needs the extra dist")
     words = [*RUN, "--models", "constant_position,damped_2_0.8,truth,linear_4", "--ray", "local"]
     assert main([*words, "--workers", "2", "--out", str(tmp_path / "run")]) == 0
     ours, theirs = (

@@ -113,7 +113,7 @@ def test_both_views_are_upright_and_actions_are_checked():
 @needs_libero
 @pytest.mark.slow
 def test_a_demonstration_is_recorded_in_liberos_layout(tmp_path, capsys):
-    h5py = pytest.importorskip("h5py")
+    h5py = pytest.importorskip("h5py", reason="needs the extra data")
     words = ["libero", "libero_object", "butter", "--demos", "1", "--size", "48x32", "--json"]
     assert main([*words, "--out", str(tmp_path)]) == 0
     printed = json.loads(capsys.readouterr().out)

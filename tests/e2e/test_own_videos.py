@@ -10,7 +10,7 @@ from kinecast.cli.main import main
 from kinecast.data.clips import fetch_clip
 from kinecast.data.shards import open_shard
 
-pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow", reason="needs the extra data")
 
 SIZE = (160, 112)
 TINY = ("size=tiny", "data.history=8", "data.horizon=8", "model.frames=8", "bf16=false")

@@ -41,7 +41,7 @@ def whole(videos, tmp_path_factory):
 def machines(monkeypatch):
     """Two machines with one CPU each; the second can be lost."""
     monkeypatch.setenv("RAY_worker_niceness", "0")  # else a busy machine starves them
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="needs the extra dist")
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -132,7 +132,7 @@ def test_two_workers_are_faster_than_one(tmp_path, monkeypatch):
     """From the moment when all workers are at work: what starting Ray takes does not count."""
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("needs two cores")
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="needs the extra dist")
     monkeypatch.setenv("RAY_worker_niceness", "0")
     (tmp_path / "videos").mkdir()
     for k in range(6):

@@ -104,7 +104,7 @@ def test_track2act_states_everything_and_may_bring_its_own_points(tmp_path):
 
 @pytest.mark.parametrize("name", ["atm", "tra-moe"])
 def test_atm_is_read_in_the_layout_of_its_data(tmp_path, name):
-    h5py = pytest.importorskip("h5py")
+    h5py = pytest.importorskip("h5py", reason="needs the extra data")
     case = moving()
     wanted = samples_from_now(case, 1)
     place = tmp_path / f"{case.id}.hdf5"

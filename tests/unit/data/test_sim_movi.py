@@ -103,9 +103,8 @@ def test_a_dropped_shape_comes_to_rest_on_the_floor(name):
         stuff = movi.Material(0.8, 0.3)
         movi.touch(spec, [(["floor"], stuff), (geoms, stuff)])
         thing = movi.Thing(("b",), name)
-        poses = simulate(
-            movi.Setup(spec, setup.cameras, (thing,)), 100, 20.0
-        )  # some bounce for 3 s
+        alone = movi.Setup(spec, setup.cameras, (thing,))
+        poses = simulate(alone, 100, 20.0)  # some bounce for three seconds
         seen = int(poses.body_velocity.shape[1]) - 1
         assert lowest(poses, seen) == pytest.approx(0, abs=0.02)
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("mujoco")
+pytest.importorskip("mujoco", reason="needs the extra sim")
 
 from kinecast.data.synth.sim.families.robot import HOME, OPEN
 from kinecast.data.synth.sim.proprioception import STEP_M, hand_actions, joint_states

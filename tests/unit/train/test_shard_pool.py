@@ -13,7 +13,7 @@ from kinecast.train.recipe import Augment, Data
 from kinecast.train.shard_pool import ShardPool, check_grid
 from kinecast.train.shard_split import chunked, find_shards, split
 
-pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow", reason="needs the extra data")
 
 DATA = Data(history=8, horizon=6, chunk=5, reuse=2, validation=64)
 STILL = replace(DATA, augment=Augment(warp=0, flip=0))

@@ -60,7 +60,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path, micro):
 
 @pytest.mark.parametrize("mode", ["ddp", "shard"])
 def test_two_processes_train_as_one(tmp_path, mode):
-    pytest.importorskip("accelerate")
+    pytest.importorskip("accelerate", reason="needs the extra train")
     train(tmp_path / "one", 10, "alone")
     two_processes(tmp_path / "two", 10, mode)
     agree(tmp_path / "one", tmp_path / "two", 10)
@@ -69,14 +69,14 @@ def test_two_processes_train_as_one(tmp_path, mode):
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["ddp", "shard"])
 def test_two_processes_have_the_losses_of_one_over_fifty_steps(tmp_path, mode):
-    pytest.importorskip("accelerate")
+    pytest.importorskip("accelerate", reason="needs the extra train")
     train(tmp_path / "one", 50, "alone")
     two_processes(tmp_path / "two", 50, mode)
     agree(tmp_path / "one", tmp_path / "two", 50)
 
 
 def test_one_process_continues_what_two_with_shards_began(tmp_path):
-    pytest.importorskip("accelerate")
+    pytest.importorskip("accelerate", reason="needs the extra train")
     train(tmp_path / "one", 10, "alone")
     two_processes(tmp_path / "two", 10, "shard")
     (tmp_path / "two" / LAST).unlink()  # the state before the last step is used

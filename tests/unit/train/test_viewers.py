@@ -20,7 +20,7 @@ def test_a_validation_leaves_its_pictures(tmp_path):
 
 
 def test_tensorboard_shows_losses_validations_and_pictures(tmp_path):
-    pytest.importorskip("tensorboard")
+    pytest.importorskip("tensorboard", reason="needs the extra train")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     fit(Pictured(new_stage().module), job(tmp_path, steps=6, validate_every=3), batch_of)

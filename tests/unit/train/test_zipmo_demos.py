@@ -10,7 +10,7 @@ from kinecast.train.recipe import ImageData
 from kinecast.train.recipes import build, recipe_of
 from kinecast.train.zipmo_policy import PolicyStage
 
-h5py = pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py", reason="needs the extra data")
 W, H, STEPS = 12, 10, 5
 DATA = ImageData(size=(64, 48), views=2, encoder="", text_encoder="words", reuse=1, validation=4)
 

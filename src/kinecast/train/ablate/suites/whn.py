@@ -1,8 +1,8 @@
 """Suite `whn`: what WHN's tables 6 and 12 and figures 7 and 8 say of its parts.
 
 8 frames of gliding layers, whose pictures tell where they go, on a grid of 6 x 8. Sizes and steps
-are such that the VAE reconstructs well and the denoisers read the picture, which takes some 50,000
-clips of any length: before that, arms differ in nothing that the papers speak of.
+are such that the VAE reconstructs well and the denoisers read the picture, which they begin to do
+after some 30,000 clips of any length: before that, arms differ in nothing that the papers speak of.
 """
 
 from dataclasses import replace
