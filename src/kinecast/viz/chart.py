@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 WIDTH, HEIGHT = 640, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 44  # margins
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 56, 44  # margins; the names stand in the upper one
 _PAPER, _INK, _GRID = (250, 250, 250), (40, 40, 40), (222, 222, 222)
 _COLOURS = ((31, 95, 191), (214, 96, 30), (44, 140, 70), (150, 60, 160), (120, 120, 120))
 _TICKS = 4
+_NAMES = 0.42  # scale of the font
 
 Curve = tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
 
@@ -43,13 +44,16 @@ def curves(
         cv2.line(picture, (_LEFT, y), (WIDTH - _RIGHT, y), _GRID, 1)
         _text(picture, f"{value[1]:.3g}", (6, y + 4), 0.4)
         _text(picture, f"{value[0]:.3g}", (x - 10, HEIGHT - _BOTTOM + 16), 0.4)
-    for index, (name, line) in reversed(list(enumerate(lines.items()))):
+    for index, line in reversed(list(enumerate(lines.values()))):
         colour = _COLOURS[index % len(_COLOURS)]
         xy = np.stack(line, axis=-1).astype(float)
         for run in np.split(xy, np.flatnonzero(~np.isfinite(xy).all(-1))):
             drawn = place(run[np.isfinite(run).all(-1)]).round().astype(np.int32)
             cv2.polylines(picture, [drawn], False, colour, 1 if index else 2, cv2.LINE_AA)
-        _text(picture, name, (WIDTH - 210, _TOP + 16 + 16 * index), 0.42, colour)
+    x = _LEFT
+    for index, name in enumerate(lines):
+        _text(picture, name, (x, 42), _NAMES, _COLOURS[index % len(_COLOURS)])
+        x += cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, _NAMES, 1)[0][0] + 14
     _text(picture, title, (_LEFT, 24), 0.55)
     _text(picture, f"{up} over {across}", (_LEFT, HEIGHT - 8), 0.42)
     return picture

@@ -7,9 +7,9 @@ BLUE = np.array(chart._COLOURS[0])
 
 
 def ink(picture):
-    """Rows and columns where the first curve is drawn, away from its name."""
+    """Rows and columns where the first curve is drawn, below its name."""
     rows, columns = np.nonzero((np.abs(picture.astype(int) - BLUE) < 40).all(-1))
-    keep = columns < chart.WIDTH - 220
+    keep = rows >= chart._TOP - 2
     return rows[keep], columns[keep]
 
 
@@ -17,6 +17,14 @@ def test_a_rising_curve_rises():
     x = np.arange(50.0)
     rows, columns = ink(chart.curves("t", {"model": (x, x)}, "frame", "pixels"))
     assert np.corrcoef(rows, columns)[0, 1] < -0.99
+
+
+def test_names_stand_above_the_curves():
+    x = np.arange(50.0)
+    named = [chart.curves("t", {name: (x, x)}, "frame", "pixels") for name in ("model", "")]
+    differs = np.nonzero((named[0] != named[1]).any(-1))[0]
+    assert len(differs)
+    assert differs.max() < chart._TOP - 2
 
 
 def test_a_value_that_is_missing_is_a_gap():
