@@ -83,12 +83,8 @@ class RGBWHN(WHN):
 
     def condition(self, given: ImageBatch) -> Cond:
         """Keys and values of every block, and the first frame's latents; once per clip."""
-        assert given.features is not None
         first = self.latents(given.pixels[:, :1])
-        return {
-            "denoiser": self.denoiser.context(given.features[:, 0]),
-            "first": Posterior(first, torch.zeros_like(first)),
-        }
+        return {**self.seen(given), "first": Posterior(first, torch.zeros_like(first))}
 
     def latent_shape(self, cond: Cond) -> tuple[int, ...]:
         """(frames, rows, columns, channels)."""

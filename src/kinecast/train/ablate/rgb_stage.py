@@ -15,14 +15,13 @@ from kinecast.flow.path import path
 from kinecast.io.checkpoint import save_checkpoint
 from kinecast.systems.base import Posterior
 from kinecast.systems.registry import FORMAT
-from kinecast.train import checkpoint
 from kinecast.train.ablate import image_scores
 from kinecast.train.ablate.arm import Scores, Trained
 from kinecast.train.ablate.rgb import RGBWHN, clip_frames
 from kinecast.train.chunk_pool import VALIDATION_SEED
 from kinecast.train.draw import normal, rows
 from kinecast.train.images import ImageClips
-from kinecast.train.latents import Latents
+from kinecast.train.latents import LatentCache, Latents
 from kinecast.train.loop import stage_key
 from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.stage import Stage
@@ -30,7 +29,6 @@ from kinecast.train.whn_flow import FlowStage
 from kinecast.train.whn_network import WHNModel
 
 CODEC_CLIPS = 64
-AT_ONCE = 16
 PSNR, FLOOR = "codec PSNR (dB)", "tracked in the codec's true clips, MSE (px^2)"
 FOLLOWED = "points followed (%)"
 FEWEST = 50.0  # % of a clip's points: with fewer, its futures say nothing of motion
@@ -78,15 +76,13 @@ class RGBStage(FlowStage):
     ) -> None:
         super().__init__(system, pool, device, "logit-normal", samples=1)
         self._rgb, self._batch = system, optim.batch
-        self._chunk: tuple[int, Tensor] | None = None
+        codec, reuse = dict(system.named_buffers(recurse=False)), pool.data.reuse
+        folder = pool.home / "latents" / pool.eye
+        self.latents = LatentCache(pool, self._encoded, LatentItem, codec, folder, alike=reuse)
 
     def batch(self, step: int) -> LatentItem:
         """Cached latents of a step's clips."""
-        place = self._pool.place(step, self._batch, stage_key("flow"))
-        features = self._pool.take(place.number, place.indices).features
-        assert features is not None
-        chunk = (place.number % self._pool.passes) // self._pool.data.reuse
-        return LatentItem(self._latents(chunk)[place.indices].float(), features[:, 0])
+        return self.latents.batch(step, self._batch, stage_key("flow"))
 
     def loss(  # type: ignore[override]  # it is given what its own `batch` makes
         self, batch: LatentItem, draw: torch.Generator
@@ -105,23 +101,13 @@ class RGBStage(FlowStage):
         error = (system.velocity(z_t, t, cond).float() - target).masked_fill(held, 0.0)
         return error.square().mean(), {}
 
-    @torch.no_grad()
-    def _latents(self, chunk: int) -> Tensor:
-        """Of a chunk's clips, in half precision, from the disk if there."""
-        if self._chunk is None or self._chunk[0] != chunk:
-            data, seed = self._pool.data, self._pool.seed
-            path = self._pool.home / f"rgb-{self._pool.name}" / f"chunk-{chunk:05d}.safetensors"
-            if not path.exists():
-                first = chunk * data.chunk
-                clips = list(range(first, first + data.chunk))
-                parts = [clips[at : at + AT_ONCE] for at in range(0, len(clips), AT_ONCE)]
-                z = [
-                    self._rgb.latents(clip_frames(data, seed, part).to(self._device)).half()
-                    for part in parts
-                ]
-                checkpoint.save(path, {"z": torch.cat(z)})
-            self._chunk = (chunk, checkpoint.load(path)[0]["z"])
-        return self._chunk[1]
+    def _encoded(self, number: int, which: int, clips: Tensor, draw: torch.Generator) -> LatentItem:
+        data = self._pool.data
+        first = number // data.reuse * data.chunk
+        frames = clip_frames(data, self._pool.seed, [first + i for i in clips.tolist()])
+        features = self._pool.take(number, clips).features
+        assert features is not None
+        return LatentItem(self._rgb.latents(frames.to(self._device)), features[:, 0])
 
 
 def scores(trained: Trained, data: ImageData) -> Scores:
