@@ -14,7 +14,7 @@ from kinecast.train.history_pool import HistoryPool
 from kinecast.train.stage import Batch
 
 NAME = "predict the mean"
-CLIPS = 256  # of each frame size that a mean is taken of
+CLIPS = 256  # of each frame size, at least, that a mean is taken of
 AT_ONCE = 16
 
 
@@ -35,7 +35,7 @@ class MeanMotion:
 
 
 def training_clips(pool: HistoryPool) -> Iterator[Batch]:
-    """`CLIPS` clips of each frame size, from everywhere in the pool's first chunk."""
+    """Clips of each frame size, from everywhere in the pool's first chunk: every so many-th."""
     every = torch.arange(0, pool.clips_of_one_size, max(1, pool.clips_of_one_size // CLIPS))
     for which in range(len(pool.data.sizes)):
         for number, some in enumerate(every.split(AT_ONCE)):

@@ -119,13 +119,13 @@ class VAEStage:
 
     def _mean_window(self) -> Tensor:
         """Where the points of each cell are on average in training, frame by frame."""
-        windows = [
-            held(batch.to(self._device).fields()[1])
-            for batch in mean_motion.training_clips(self._pool)
-        ]
-        seen = torch.cat([window.visible for window in windows])[..., None]
-        offsets = torch.cat([self._system.relative(window.xy) for window in windows])
-        return (offsets * seen).sum(0) / seen.sum(0).clamp(min=1)
+        total, count = torch.zeros(()), torch.zeros(())
+        for batch in mean_motion.training_clips(self._pool):
+            window = held(batch.to(self._device).fields()[1])
+            seen = window.visible[..., None]
+            total = total + (self._system.relative(window.xy) * seen).sum(0)
+            count = count + seen.sum(0)
+        return total / count.clamp(min=1)
 
     def _cell_centres(self, like: Tensor) -> Tensor:
         """Each point at rest in the middle of its cell, as the VAE takes positions."""
