@@ -11,17 +11,21 @@ POINTS = 200  # of a loss curve in curve.json
 Rows = Sequence[Mapping[str, Any]]
 
 
-def summary(rows: Rows) -> dict[str, Any]:
-    """First and last tenth of the loss, and the scores of the best validation."""
+def summary(rows: Rows, select: str = "best") -> dict[str, Any]:
+    """First and last tenth of the loss, and the scores of the weights that are handed on.
+
+    Args:
+        select: those are of the best validation, or of the "last" (`Optim.select`).
+    """
     losses = [row["loss"] for row in rows if "loss" in row]
     scores = [{"step": row["step"], **row["validation"]} for row in rows if "validation" in row]
     tenth = max(1, len(losses) // 10)
-    best = min(scores, key=lambda s: s["model"]) if scores else {}
+    best = min(scores, key=lambda s: s["model"], default={})
     return {
         "steps": len(losses),
         "loss_first": _mean(losses[:tenth]),
         "loss_last": _mean(losses[-tenth:]),
-        "validation": best,
+        "validation": scores[-1] if scores and select == "last" else best,
         "throughput": next((r["throughput"] for r in reversed(rows) if "throughput" in r), {}),
     }
 

@@ -44,7 +44,7 @@ class Result:
         recipe: its name.
         steps: of all stages.
         loss_first, loss_last: of the last trained stage, averaged over the first and last tenth.
-        validation: the last stage's scores at its best step.
+        validation: the scores of what the last stage hands on.
         stages: the same per stage.
         paths: absolute paths written.
     """
@@ -227,7 +227,7 @@ def _summary(recipe: Recipe, out: Path, team: Team) -> Result:
     stages = {}
     for name, optim in recipe.stages.items():
         if optim.steps:
-            stages[name] = curves.summary(log.read(out / name / LOG))
+            stages[name] = curves.summary(log.read(out / name / LOG), optim.select)
     rows = {name: log.read(out / name / LOG) for name in stages}
     curve = curves.write(out, rows) if team.main else {}
     last = list(stages.values())[-1] if stages else {}

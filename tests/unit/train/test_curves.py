@@ -18,6 +18,13 @@ def test_the_summary_averages_tenths_and_takes_the_best_validation():
     assert got["validation"] == {"step": 1000, "model": 2.0, "constant position": 4.0}
 
 
+def test_the_summary_of_a_stage_that_hands_on_its_last_weights_has_their_scores():
+    worse = [*ROWS, {"step": 1001, "validation": {"model": 3.0, "constant position": 4.0}}]
+    assert curves.summary(worse)["validation"]["step"] == 1000
+    assert curves.summary(worse, "last")["validation"]["step"] == 1001
+    assert curves.summary([], "last")["validation"] == {}
+
+
 def test_a_stage_without_steps_has_no_losses():
     assert curves.summary([])["loss_first"] is None
 
