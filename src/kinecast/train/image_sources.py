@@ -19,6 +19,7 @@ from kinecast.data import gliding, layers, reach, synth
 from kinecast.data.synth.sim.registry import RENDERED
 from kinecast.forecast.guess import fill_hidden
 from kinecast.io.image import resize_image
+from kinecast.train import supervision
 from kinecast.train.recipe import ImageData
 
 REACH = "reach"  # family of `data.reach`
@@ -126,7 +127,7 @@ def from_shard(data: ImageData, clip: Clip, seed: int) -> PicturedClip:
 def version(families: tuple[str, ...]) -> str:
     """A hash of the source of what makes clips: other worlds, other files."""
     digest = hashlib.sha256()
-    files = [Path(module.__file__ or "") for module in (gliding, layers, reach)]
+    files = [Path(module.__file__ or "") for module in (gliding, layers, reach, supervision)]
     if any(family in RENDERED for family in families):
         files += sorted((Path(synth.__file__).parent / "sim").rglob("*.py"))
     for path in [*files, Path(__file__)]:
@@ -136,8 +137,12 @@ def version(families: tuple[str, ...]) -> str:
 
 def _glide(data: ImageData, family: str, seed: int, index: int) -> PicturedClip:
     scene = gliding.glide(family, seed, index, frames=data.frames, size=data.size)
-    points = _laid(data, seed, index)
-    followed = [scene.follow(laid, view) for view, laid in enumerate(points)]
+    if data.supervision == supervision.EXACT:
+        points = _laid(data, seed, index)
+        followed = [scene.follow(laid, view) for view, laid in enumerate(points)]
+    else:
+        draw = rng.generator(seed, _POINTS, index)
+        followed = [supervision.supervised(data.supervision, scene, grid_of(data), draw)]
     return PicturedClip(
         xy=np.stack([xy for xy, _ in followed]),
         visible=np.stack([visible for _, visible in followed]),

@@ -36,6 +36,7 @@ from kinecast.train.image_sources import (
 from kinecast.train.once import made_once
 from kinecast.train.recipe import ImageData
 from kinecast.train.shard_split import REPEATS, Stored, chunked, split, too_few
+from kinecast.train.supervision import PARTIAL, check_supervision
 
 __all__ = ["ImageClips", "ImageItem", "grid_of"]
 
@@ -91,7 +92,8 @@ class ImageClips(ChunkPool[_Chunk]):
             UserError: unknown families or encoders, too few clips, no weights of an encoder.
         """
         self.data, self._device = data, device
-        self._grid = None if data.points else grid_of(data)
+        check_supervision(data)
+        self._grid = None if data.points or data.supervision in PARTIAL else grid_of(data)
         self._image, self._text = _encoders(data, device)
         self._chunks: list[Sequence[Stored]] = []
         self._validation: Sequence[Stored] = ()
@@ -182,7 +184,7 @@ class ImageClips(ChunkPool[_Chunk]):
         facts = {name: getattr(self.data, name) for name in names}
         facts |= {"source": self._source, "seed": seed, "clips": clips, "step": STEP_PX}
         if not self._chunks:
-            facts["families"] = self.data.families
+            facts |= {"families": self.data.families, "supervision": self.data.supervision}
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 

@@ -95,6 +95,8 @@ class ImageData:
         stride: pixels between the points of the grid that is laid in the first frame.
         origin: xy of its first point; None: the middle of a cell of the stride.
         points: 0: those of the grid; else so many a clip, drawn anywhere in the first frame.
+        supervision: the tracks of gliding layers: "exact", those that a tracker of ours estimates
+            ("flow", "lk"), or "few" or the always "seen" of the exact ones (`train.supervision`).
         views: pictures of one moment.
         encoder: of the pictures, by its name in `encoders`, or "": no tokens, the pixels alone.
         encoder_size: (W, H) of the picture that it is given; None: as it is.
@@ -115,6 +117,7 @@ class ImageData:
     stride: float = 8.0
     origin: tuple[float, float] | None = None
     points: int = 0
+    supervision: str = "exact"
     views: int = 1
     encoder: str = "pixels"
     encoder_size: Size | None = None

@@ -91,7 +91,7 @@ def train(
     if vae is not None:
         recipe = with_trained_vae(recipe)
     if team.main:
-        _claim(out, recipe)
+        claim(out, recipe)
     team.wait()
     cache = Path(recipe.data.cache).absolute() if recipe.data.cache else out / "clips"
     with open_pool(recipe, cache, device) as pool:
@@ -178,11 +178,14 @@ def _load_system(system: nn.Module, path: Path) -> None:
     load_into(system, tensors, str(path))
 
 
-def _claim(out: Path, recipe: Recipe) -> None:
+def claim(out: Path, recipe: Recipe) -> None:
     """Write recipe.json, or check it against the run that is there.
 
     What a stage is validated and saved by may change at any time, a stage that has not begun
     entirely.
+
+    Raises:
+        UserError: the folder holds a run of another recipe; names what differs.
     """
     path = out / RECIPE
     now = json.loads(json.dumps(recipe.to_json()))

@@ -57,6 +57,17 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(done, tmp_path, m
     assert json.loads(printed)["claims"] == found["claims"]
 
 
+def test_what_another_recipe_has_done_is_refused(done, tmp_path, capsys):
+    out, _ = done
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    recipe = copy / "arms" / "offsets" / "seed-1" / "recipe.json"
+    recipe.write_text(recipe.read_text().replace('"steps": 4', '"steps": 999'))
+    assert ablate("micro", "--out", copy, "--device", "cpu")[0] == 2
+    error = capsys.readouterr().err
+    assert "seed-1 holds a run of another recipe: vae.steps was 999 and is now 4" in error
+
+
 def test_a_folder_of_another_budget_is_refused(done, capsys):
     out, _ = done
     assert ablate("micro", "--out", out, "--budget", "2", "--device", "cpu")[0] == 2

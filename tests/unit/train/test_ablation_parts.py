@@ -67,6 +67,12 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert 51 <= hits <= 60
 
 
+def test_seeds_that_share_their_clips_make_no_interval_narrower_than_the_clips_do():
+    effects = np.random.default_rng(2).normal(0.5, 1, 40)  # of a clip, whatever the seed
+    one, five = (difference(np.tile(effects, (n, 1)), np.zeros((n, 40))) for n in (1, 5))
+    assert (five.low, five.high) == pytest.approx((one.low, one.high), abs=0.02)
+
+
 def test_a_unit_without_a_score_is_left_out_of_both():
     arm, against = [[1.0, math.nan, 3.0]], [[0.0, 5.0, math.nan]]
     assert difference(arm, against).mean == 1
@@ -117,13 +123,11 @@ def test_a_budget_scales_every_stage_that_is_trained(tmp_path):
     recipe = recipe_of("trajloom-flow", "tiny")
     computed = replace(recipe.stages["vae"], steps=0)
     recipe = replace(recipe, stages={**recipe.stages, "vae": computed})
-    data = replace(recipe.data, shards="flow")
-    run = budgeted(replace(recipe, data=data), 0.1, seed=3, cache=tmp_path)
+    run = budgeted(recipe, 0.1, seed=3, cache=tmp_path)
     assert (run.stages["vae"].steps, run.stages["flow"].steps) == (0, 200)
     flow = run.stages["flow"]
     assert (flow.validate_every, flow.spike, flow.select) == (67, 0.0, "last")
     assert (run.seed, run.data.cache) == (3, str(tmp_path))
-    assert run.data.shards == str(tmp_path / "flow-3")
     assert budgeted(recipe, 1e-9, 0, tmp_path).stages["flow"].steps == 1
 
 

@@ -49,7 +49,6 @@ class Arm:
         vae: the arm whose VAE it takes over; its own stage of that name has no steps.
         measured: the arm whose networks are measured, where nothing is trained.
         build: makes networks and stages; None: as `kinecast train` does.
-        prepare: makes what the recipe's data wants to be there (shards), unless it is there.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Arm:
     vae: str = ""
     measured: str = ""
     build: Callable[..., Any] | None = None
-    prepare: Callable[[Recipe], None] | None = None
 
     @property
     def needs(self) -> str:
@@ -143,13 +141,12 @@ class Suite:
 def budgeted(recipe: Recipe, budget: float, seed: int, cache: Path) -> Recipe:
     """The recipe for one run: `budget` times the steps of every stage.
 
-    Shards that it names are in the cache, those of the seed. Every finite loss is trained on: what
-    is a spike in one arm may be none in another, and arms see the same clips. Arms are compared
-    after as many steps, not where each scored best on the clips that they are compared on.
+    Every finite loss is trained on: what is a spike in one arm may be none in another, and arms see
+    the same clips. Arms are compared after as many steps, not where each scored best on the clips
+    that they are compared on.
     """
     stages = {name: _budgeted(optim, budget) for name, optim in recipe.stages.items()}
-    shards = str(cache / f"{recipe.data.shards}-{seed}") if recipe.data.shards else ""
-    data = replace(recipe.data, cache=str(cache), shards=shards)
+    data = replace(recipe.data, cache=str(cache))
     return replace(recipe, stages=stages, data=data, seed=seed)
 
 

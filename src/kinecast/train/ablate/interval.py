@@ -35,7 +35,10 @@ class Difference:
 
 
 def difference(arm: Sequence[Sequence[float]], against: Sequence[Sequence[float]]) -> Difference:
-    """Bootstrap of paired differences: seeds are drawn again, and in each of them units.
+    """Bootstrap of paired differences: seeds are drawn again, and units, once for all seeds.
+
+    All seeds are measured on the same units: what is particular about a unit does not average out
+    over seeds.
 
     Args:
         arm, against: scores (seeds, units); seed and unit are the same thing in both. A unit that
@@ -94,7 +97,7 @@ def _resampled_means(gaps: Float[np.ndarray, "s n"]) -> Float[np.ndarray, " r"]:
     seeds, units = gaps.shape
     draw = np.random.default_rng(0)
     which = draw.integers(seeds, size=(RESAMPLES, seeds, 1))
-    picked = gaps[which, draw.integers(units, size=(RESAMPLES, seeds, units))]
+    picked = gaps[which, draw.integers(units, size=(RESAMPLES, 1, units))]
     return picked.mean((1, 2))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kinecast.core import coords
 from kinecast.core.video import ArraySource, Video
+from kinecast.data.gliding import glide
 from kinecast.data.layers import FPS
 from kinecast.data.track import track
 from kinecast.forecast.guess import fill_hidden
@@ -22,8 +23,8 @@ from kinecast.systems.base import Cond, ImageBatch, Posterior
 from kinecast.systems.whn.config import DenoiserConfig
 from kinecast.systems.whn.denoiser import Denoiser
 from kinecast.systems.whn.system import WHN
-from kinecast.train.ablate.supervision import glided
 from kinecast.train.recipe import ImageData
+from kinecast.train.supervision import video_of
 from kinecast.train.whn_network import WHNModel, whn_config
 
 CHANNELS = 16
@@ -113,7 +114,7 @@ def clip_frames(data: ImageData, seed: int, indices: list[int]) -> Frames:
     """Whole clips of the pool of a seed."""
     videos = []
     for index in indices:
-        video = glided(data, seed, index).video
-        assert video is not None
-        videos.append(torch.from_numpy(video[0 : data.frames]))
+        family = data.families[index % len(data.families)]
+        scene = glide(family, seed, index, frames=data.frames, size=data.size)
+        videos.append(torch.from_numpy(video_of(scene)[0 : data.frames]))
     return torch.stack(videos)

@@ -111,23 +111,22 @@ class RGBStage(FlowStage):
 
 
 def scores(trained: Trained, data: ImageData) -> Scores:
-    """WHN's scores of the points that are tracked in the forecast videos.
+    """The errors of the points that are tracked in the forecast videos, and their variance.
 
     Beside them the share of points that the tracker followed for a frame at least: the others hold
-    still, which is no forecast, so a clip with fewer than `FEWEST` has no other score. And, of the
-    held-out clips through the codec: how well it reconstructs them, and how well the points are
+    still, which is no forecast, so a clip with fewer than `FEWEST` has no other score, and none has
+    an FVMD, which is of groups of clips, or an LRTL, by which what holds still is perfect. And, of
+    the held-out clips through the codec: how well it reconstructs them, and how well the points are
     tracked in that.
     """
     system: RGBWHN = trained.plan.system
     futures, exact = image_scores.futures_of(trained, data)
     followed = [100 * float((xy != xy[:, :1]).any((1, 3)).mean()) for xy in futures]
     scored = image_scores.scores_of(futures, exact, data)
-    fvmd = scored[image_scores.FVMD]  # of groups of clips
     found = {
         name: where_followed(scored[name], followed)
-        for name in (image_scores.BEST, image_scores.LRTL, image_scores.VARIANCE)
+        for name in (image_scores.BEST, image_scores.VARIANCE)
     }
-    found[image_scores.FVMD] = where_followed(fvmd, [float(np.mean(followed))] * len(fvmd))
     psnr, floor = [], []
     with ImageClips(data, 0, trained.clips, trained.device) as pool:
         truths = [xy for item in pool.validation() for xy in item.xy[:, 0]]

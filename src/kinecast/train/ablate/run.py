@@ -21,8 +21,8 @@ from kinecast.train import checkpoint, recipes
 from kinecast.train.ablate.arm import Arm, Suite, Trained, budgeted
 from kinecast.train.pools import open_pool
 from kinecast.train.recipe import Recipe
-from kinecast.train.run import train
-from kinecast.train.warm import SYSTEM
+from kinecast.train.run import claim, train
+from kinecast.train.warm import SYSTEM, with_trained_vae
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,15 @@ def run(ablation: Ablation) -> None:
 
     Raises:
         Stopped: a signal came; the same command continues.
-        UserError: the folder holds another suite or budget, or an arm failed.
+        UserError: the folder holds another suite or budget, or arms that were trained by another
+            recipe; an arm failed.
     """
     _claim(ablation)
     for seed in range(ablation.seeds):
         for arm in ablation.arms:
-            if not (ablation.folder(arm.name, seed) / "scores.json").exists():
+            if (ablation.folder(arm.name, seed) / "scores.json").exists():
+                _check_done(ablation, arm, seed)
+            else:
                 _run_arm(ablation, arm, seed)
 
 
@@ -112,8 +115,6 @@ def _run_arm(ablation: Ablation, arm: Arm, seed: int) -> None:
         recipe = recipe_of(ablation, arm, seed)
         trained_in, source = folder, arm
         if recipe is not None:
-            if arm.prepare is not None:
-                arm.prepare(recipe)
             _train(ablation, arm, recipe, seed)
         else:
             source = ablation.suite.arm(arm.measured)
@@ -123,6 +124,13 @@ def _run_arm(ablation: Ablation, arm: Arm, seed: int) -> None:
         scores = _measure(ablation, arm, source, recipe, trained_in)
     _write(folder / "scores.json", {"scores": scores, "cpu_seconds": counted["cpu_seconds"]})
     (folder / "cpu.json").unlink()
+
+
+def _check_done(ablation: Ablation, arm: Arm, seed: int) -> None:
+    recipe = recipe_of(ablation, arm, seed)
+    if recipe is not None:
+        folder = ablation.folder(arm.name, seed)
+        claim(folder, with_trained_vae(recipe) if arm.vae else recipe)
 
 
 def _train(ablation: Ablation, arm: Arm, recipe: Recipe, seed: int) -> None:

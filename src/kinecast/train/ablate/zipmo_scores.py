@@ -3,16 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from kinecast.core import rng
-from kinecast.forecast.guess import fill_hidden
 from kinecast.systems.zipmo.losses import pck
 from kinecast.train.ablate.arm import Scores, Trained
-from kinecast.train.ablate.supervision import SUPERVISION, glided
 from kinecast.train.ablate.zipmo_variants import VariantStage
-from kinecast.train.chunk_pool import VALIDATION_SEED
 from kinecast.train.image_item import ImageItem
 from kinecast.train.images import ImageClips
 from kinecast.train.recipe import ImageData
@@ -72,19 +68,7 @@ def planner_scores(trained: Trained, data: ImageData, steps: int = STEPS) -> Sco
 
 def _held_out(trained: Trained, data: ImageData, kind: str) -> Iterator[ImageItem]:
     """The held-out clips with exact tracks, or with tracks of another kind of the same points."""
-    with ImageClips(data, 0, trained.clips, trained.device) as pool:
-        items = pool.validation()
-    first = 0
-    for item in items:
-        if kind != "exact":
-            item = replace(item, xy=_tracked(data, kind, range(first, first + len(item))))
-        first += len(item)
-        yield item.to(trained.device)
-
-
-def _tracked(data: ImageData, kind: str, clips: range) -> torch.Tensor:
-    found = []
-    for index in clips:
-        tracks = SUPERVISION[kind](glided(data, VALIDATION_SEED, index), VALIDATION_SEED, index)
-        found.append(fill_hidden(tracks))
-    return torch.from_numpy(np.stack(found))[:, None].float()
+    asked = replace(data, supervision=kind)
+    with ImageClips(asked, 0, trained.clips, trained.device) as pool:
+        for item in pool.validation():
+            yield item.to(trained.device)

@@ -9,6 +9,7 @@ SUITES = {
     "trajloom": "kinecast.train.ablate.suites.trajloom",
     "whn": "kinecast.train.ablate.suites.whn",
     "zipmo": "kinecast.train.ablate.suites.zipmo",
+    "supervision": "kinecast.train.ablate.suites.supervision",
     "micro": "kinecast.train.ablate.suites.micro",
 }
 

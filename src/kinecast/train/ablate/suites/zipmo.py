@@ -1,4 +1,4 @@
-"""Suite `zipmo`: what ZipMo's figures 4 and J to M, tables G and H and appendix B say of its parts.
+"""Suite `zipmo`: what ZipMo's figures 4 and J to M and appendix B say of its parts.
 
 24 frames of gliding layers at 96 x 64, seen by an eye that pans; 12 tracks are encoded and 12 more
 are decoded.
@@ -14,7 +14,6 @@ from kinecast.systems.zipmo.planner import PlannerConfig
 from kinecast.systems.zipmo.vae import VAEConfig
 from kinecast.train.ablate import zipmo_scores as scores
 from kinecast.train.ablate.arm import Arm, Claim, Suite
-from kinecast.train.ablate.supervision import shards
 from kinecast.train.ablate.zipmo_variants import Variant, VariantPlan
 from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.zipmo_model import PokeModel, VAEModel
@@ -27,20 +26,18 @@ DATA = ImageData(
     families=("layers-panned",), frames=FRAMES, size=(96, 64), stride=4.0, encoder="", clips=1024,
     chunk=512, reuse=4, validation=48,
 )  # fmt: skip
-TRACKED = 256  # clips of each kind of supervision: tracking is slow
 OPTIM = {
-    "vae": Optim(900, 2, 3e-3, betas=(0.9, 0.95), ema=0.99, bf16=False),
+    "vae": Optim(1_400, 2, 3e-3, betas=(0.9, 0.95), ema=0.99, bf16=False),
     "planner": Optim(700, 8, 2e-3, betas=(0.9, 0.95), ema=0.99, bf16=False),
 }
 WHOLE = f"compression {FRAMES}"
-TRACKERS = ("flow", "lk")
 
 
 def suite(data: ImageData = DATA, optim: dict[str, Optim] = OPTIM) -> Suite:
     """Arms and claims; other data and steps for a test."""
-    arms = (*_vaes(data, optim["vae"]), *_supervised(data, optim["vae"]), *_planners(data, optim))
-    about = "compression, latents, loss, target, supervision and sampling of ZipMo"
-    claims = (*_vae_claims(), *_supervision_claims(), *_planner_claims())
+    arms = (*_vaes(data, optim["vae"]), *_planners(data, optim))
+    about = "compression, latents, loss, target and sampling of ZipMo"
+    claims = (*_vae_claims(), *_planner_claims())
     return Suite("zipmo", about, arms, claims, (("vae", "model"), ("planner", "model")))
 
 
@@ -62,36 +59,6 @@ def _vaes(data: ImageData, optim: Optim) -> list[Arm]:
     for queries in ("encoded", "unseen"):
         asked = partial(scores.vae_scores, data=data, queries=queries)
         arms.append(Arm(f"{queries} queries", f"its {queries} tracks alone", asked, measured="vae"))
-    return arms
-
-
-def _supervised(data: ImageData, optim: Optim) -> list[Arm]:
-    measure = partial(scores.vae_scores, data=data, trackers=TRACKERS)
-    about = {
-        "exact": "a VAE of the exact tracks of shards",
-        "flow": "of tracks by chained optical flow",
-        "lk": "of tracks by Lucas-Kanade",
-        "dropout": "of half of the exact tracks",
-        "never hidden": "of exact tracks that are seen in every frame",
-    }
-    arms = []
-    for kind, what in about.items():
-        # which points a shard has left is its own business: as many are drawn from each clip
-        clips = min(data.clips, TRACKED)
-        own = replace(
-            data, shards=kind.replace(" ", "-"), points=3 * TRACKS, clips=clips, chunk=clips
-        )
-        recipe = Recipe("zipmo-vae", "ablation", _vae_model(), {"vae": optim}, own)
-        arms.append(
-            Arm(
-                f"{kind} tracks",
-                what,
-                measure,
-                recipe,
-                build=_built(),
-                prepare=partial(shards, kind),
-            )
-        )
     return arms
 
 
@@ -152,17 +119,6 @@ def _vae_claims() -> list[Claim]:
             "a figure",
         ),
         *others,
-    ]  # fmt: skip
-
-
-def _supervision_claims() -> list[Claim]:
-    exact, table = "exact tracks", "table G (TapNext, CoTracker3)"
-    flow, lk = (f"{scores.PCK} of {kind} tracks" for kind in TRACKERS)
-    return [
-        Claim("lk tracks", "flow tracks", flow, "same", table, "96.3 against 96.8"),
-        Claim("lk tracks", "flow tracks", lk, "same", table, "97.3 against 97.0"),
-        Claim("dropout tracks", exact, scores.PCK, "lower", "table H", "94.0 against 96.8"),
-        Claim("never hidden tracks", exact, scores.PCK, "lower", "table H", "93.2 against 96.8"),
     ]  # fmt: skip
 
 
