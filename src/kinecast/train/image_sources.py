@@ -16,14 +16,14 @@ from kinecast.core.errors import UserError, did_you_mean
 from kinecast.core.grid import Grid
 from kinecast.core.tracks import Tracks
 from kinecast.data import gliding, layers, reach, synth
-from kinecast.data.synth.sim.registry import RENDERED
+from kinecast.data.synth.sim.registry import RENDERED, rendered
 from kinecast.forecast.guess import fill_hidden
 from kinecast.io.image import resize_image
 from kinecast.train import supervision
 from kinecast.train.recipe import ImageData
 
-REACH = "reach"  # family of `data.reach`
-_POINTS = 14  # key of the draw of scattered points
+REACH, ROBOT = "reach", "robot"  # families of `data.reach`, of `data.synth.sim`
+_POINTS, _STEP = 14, 18  # keys of the draws of scattered points, of where a clip begins
 _OFF_GRID = 0.01  # pixels that stored points may lie off the grid that is asked for
 
 
@@ -173,8 +173,18 @@ def _render(data: ImageData, family: str, seed: int, index: int) -> PicturedClip
     from kinecast.data.synth.sim.points import follow
     from kinecast.data.synth.sim.proprioception import hand_actions, joint_states
 
+    robot = family == ROBOT
+    frames, window = data.frames, None
+    if robot:
+        frames, window = _episode(data, seed, index)
     take = film(
-        family, seed=seed, index=index, frames=data.frames, size=data.size, stride=max(data.size)
+        family,
+        seed=seed,
+        index=index,
+        frames=frames,
+        size=data.size,
+        stride=max(data.size),
+        window=window,
     )
     if len(take.views) < data.views:
         raise UserError(
@@ -186,16 +196,26 @@ def _render(data: ImageData, family: str, seed: int, index: int) -> PicturedClip
         follow(take.poses, take.views[i].pictures, laid, np.zeros(len(laid), np.int64), fps, i)[0]
         for i, laid in enumerate(_laid(data, seed, index))
     ]
-    robot = family == "robot"
     return PicturedClip(
-        xy=np.stack([one.xy for one in tracks]),
-        visible=np.stack([one.visible for one in tracks]),
+        xy=np.stack([one.xy[: data.frames] for one in tracks]),
+        visible=np.stack([one.visible[: data.frames] for one in tracks]),
         pixels=np.stack([view.pictures.rgb[0] for view in take.views[: data.views]]),
         text=take.setup.text,
-        states=joint_states(take.poses) if robot else None,
-        actions=hand_actions(take.poses) if robot else None,
-        steps=np.array(0) if robot else None,
+        states=joint_states(take.poses)[: data.frames] if robot else None,
+        actions=hand_actions(take.poses)[: data.frames] if robot else None,
+        steps=np.array(window[0]) if window else None,
     )
+
+
+def _episode(data: ImageData, seed: int, index: int) -> tuple[int, tuple[int, int]]:
+    """Frames of a robot's episode, and those that a clip is of, which may begin anywhere.
+
+    One frame more than the clip, where there is one: the last action takes the hand there.
+    """
+    length = max(rendered(ROBOT).shot.frames, data.frames)
+    draw = rng.generator(seed, _STEP, index)
+    step = int(torch.randint(length - data.frames + 1, (), generator=draw))
+    return length, (step, min(step + data.frames + 1, length))
 
 
 def _laid(data: ImageData, seed: int, index: int) -> list[Float32[np.ndarray, "n 2"]]:

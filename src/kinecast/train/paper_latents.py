@@ -1,6 +1,6 @@
 """The latents that the generator and the visibility predictor are trained on."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from kinecast.systems.trajloom.paper import PaperTrajLoom
 from kinecast.train.history_pool import HistoryPool
 from kinecast.train.latents import LatentCache, Latents
 from kinecast.train.paper_vae import held
+from kinecast.train.recipe import Augment
 from kinecast.train.stage import Batch
 
 
@@ -31,8 +32,18 @@ def latent_cache(
     def encode(number: int, which: int, clips: Tensor, draw: torch.Generator) -> LatentBatch:
         return latents_of(system, pool.take(number, which, clips, draw).to(device))
 
-    weights = system.vae.state_dict()
+    weights = {
+        **system.vae.state_dict(),
+        "mean": system.latent_mean,
+        "std": system.latent_std,
+        **_augmentation(pool.data.augment),
+    }
     return LatentCache(pool, encode, LatentBatch, weights, pool.home / "latents")
+
+
+def _augmentation(augment: Augment) -> dict[str, Tensor]:
+    """What latents of augmented clips depend on, as the cache takes it."""
+    return {f"augment {k}": torch.tensor(float(v)) for k, v in asdict(augment).items()}
 
 
 @torch.no_grad()

@@ -88,8 +88,9 @@ def _model(name: str, size: str) -> WHNModel:
 
 def _optim(name: str, size: str) -> dict[str, Optim]:
     published = Optim(0, 16, 6e-5, warmup=0, floor=1.0, weight_decay=0.01, ema=0.0)
+    vae_steps = 400_000 if name == "whn-text" else 242_600  # 400 of LIBERO's clips, or of MOVi-A's
     paper = {
-        "vae": replace(published, steps=242_600, micro=4),  # 400 epochs
+        "vae": replace(published, steps=vae_steps, micro=4),
         "flow": {
             "whn-vae": published,
             "whn-latent": replace(published, steps=121_300, batch=32, micro=4, warmup=3238),  # 400

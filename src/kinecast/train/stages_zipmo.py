@@ -176,7 +176,7 @@ def _noise(size: str) -> float:
 
 def _optim(size: str, stages: tuple[str, ...], views: int = 1) -> dict[str, Optim]:
     published = Optim(
-        0, 256, 1e-4, warmup=300, schedule="wsd", weight_decay=0.01, betas=(0.9, 0.95), ema=0.9999
+        0, 256, 1e-4, warmup=300, schedule="wsd", weight_decay=0.01, betas=(0.9, 0.95), ema=0.0
     )
     paper = {
         "vae": replace(published, steps=800_000, first_batch=64),

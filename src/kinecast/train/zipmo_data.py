@@ -36,7 +36,9 @@ def open_set(size: str) -> ImageData:
     frame = (224, 224)
     if size == "small":
         return ImageData(frames=64, size=frame, points=256, encoder="")
-    return ImageData(families=OPEN_SET, frames=64, size=frame, points=1024, encoder="")
+    return ImageData(
+        families=OPEN_SET, frames=64, size=frame, points=1024, encoder="", chunk=_chunk(size)
+    )
 
 
 def told(size: str) -> ImageData:
@@ -50,13 +52,19 @@ def robots(size: str) -> ImageData:
         return replace(TINY, families=("reach",), views=2, text_encoder="words")
     return ImageData(
         families=("robot",),
-        frames=24,
+        frames=16,
         size=(128, 128),
         points=512,
         views=2,
         encoder="",
         text_encoder="bert",
+        chunk=_chunk(size),
     )
+
+
+def _chunk(size: str) -> int:
+    """Clips a chunk: no fewer than a planner takes at a time."""
+    return 2048 if size == "paper" else 256
 
 
 def demonstrations(

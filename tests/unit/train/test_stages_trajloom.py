@@ -14,8 +14,8 @@ from kinecast.core.tracks import Tracks
 from kinecast.forecast.load import load
 from kinecast.systems.trajloom.paper import PaperConfig, PaperTrajLoom
 from kinecast.train import log
-from kinecast.train.latents import LatentCache, weights_hash
-from kinecast.train.paper_latents import LatentBatch, latent_cache
+from kinecast.train.latents import weights_hash
+from kinecast.train.paper_latents import latent_cache
 from kinecast.train.paper_vae import VAEStage
 from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import with_words
@@ -98,8 +98,9 @@ def test_latents_are_normalised_and_cached(run):
         def never(*clips):
             raise AssertionError("expected the file of the training run")
 
-        weights, folder = system.vae.state_dict(), out / "clips" / "latents"
-        cached = LatentCache(pool, never, LatentBatch, weights, folder).batch(3, 8, 7)
+        reading = latent_cache(system, pool, torch.device("cpu"))
+        reading._encode = never
+        cached = reading.batch(3, 8, 7)
         every = [cache.batch(step, 8, 7).future for step in range(4)]
     assert files  # written by the run itself
     assert torch.equal(one.future, again.future)
@@ -107,6 +108,19 @@ def test_latents_are_normalised_and_cached(run):
     z = torch.cat(every)
     assert z.mean().abs() < 0.5
     assert 0.6 < z.std() < 1.6
+
+
+def test_another_augmentation_and_another_scale_have_another_cache(tmp_path):
+    recipe = with_words(recipe_of("trajloom", "tiny"), WORDS)
+    other = with_words(recipe, ["data.augment.jitter=5"])
+    system, folders = PaperTrajLoom(recipe.model), []
+    for data in (recipe.data, other.data):
+        with WorldPool(data, recipe.seed, tmp_path) as pool:
+            folders.append(latent_cache(system, pool, torch.device("cpu")).folder)
+    system.latent_std.mul_(2)
+    with WorldPool(recipe.data, recipe.seed, tmp_path) as pool:
+        folders.append(latent_cache(system, pool, torch.device("cpu")).folder)
+    assert len(set(folders)) == 3
 
 
 def test_other_weights_have_another_cache():
@@ -131,11 +145,15 @@ def test_hidden_points_do_not_move_the_vae(tmp_path):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_has_its_sizes(name):
+def test_every_recipe_has_its_sizes_and_chunks_that_hold_a_batch(name):
     ours = name == "trajloom-small" or name.startswith("regression")
     sizes = ("tiny", "small", "base") + (() if ours else ("paper",))
     for size in sizes:
         recipe = recipe_of(name, size)
+        data = recipe.data
+        held = data.chunk // len(getattr(data, "sizes", ("one",)))
+        assert held >= max(optim.batch for optim in recipe.stages.values() if optim.steps)
+        assert data.clips >= data.chunk
         assert (recipe.name, recipe.size) == (name, size)
         assert json.loads(json.dumps(recipe.to_json()))["name"] == name
 

@@ -74,6 +74,7 @@ def film(
     camera: str = "static",
     stride: int = 8,
     anchor: int = 0,
+    window: tuple[int, int] | None = None,
     renderer: str = "mujoco",
 ) -> Take:
     """One clip; it depends on the arguments alone, bit for bit on one machine.
@@ -88,6 +89,8 @@ def film(
         camera: "static" or "moving".
         stride: pixels between the points of the grid (points.grid_of).
         anchor: frame in which the grid is laid.
+        window: frames [start, stop) of the clip that are filmed; the anchor counts from the start.
+            None: all.
         renderer: what paints the pictures, a name in renderers.RENDERERS.
 
     Raises:
@@ -103,6 +106,10 @@ def film(
     motion = _stream(seed, number, index, _MOTION, future)
     setup = rendered(family).draw(scene, motion, shot)
     poses = simulate(setup, shot.frames, shot.fps)
+    if window is not None:
+        poses = poses.window(*window)
+        if anchor >= len(poses):
+            raise UserError(f"expected 0 <= anchor < {len(poses)} frames, got {anchor}")
     owner = np.append(poses.owner, 0)
     name = f"{family}/{seed}/{index}/{future}"
     views = []

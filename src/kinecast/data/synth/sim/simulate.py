@@ -1,7 +1,7 @@
 """Run a setup: where every geom, body and camera is in each frame."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -47,6 +47,25 @@ class Poses:
     def body(self, name: str) -> int:
         """Number of a body by its name."""
         return int(self.model.body(name).id)
+
+    def window(self, start: int, stop: int) -> Self:
+        """Frames [start, stop) alone.
+
+        Raises:
+            UserError: there are none, or not all of them.
+        """
+        if not 0 <= start < stop <= len(self):
+            raise UserError(
+                f"expected a window of one frame or more within {len(self)}, got [{start}, {stop})"
+            )
+        part = {
+            field.name: getattr(self, field.name)[start:stop]
+            for field in fields(self)
+            if field.name not in ("model", "fovy", "owner", "collisions")
+        }
+        frame = self.collisions[:, 0]
+        touched = self.collisions[(start <= frame) & (frame < stop)] - (start, 0, 0)
+        return replace(self, **part, collisions=touched)
 
 
 def simulate(setup: Setup, frames: int, fps: float) -> Poses:
