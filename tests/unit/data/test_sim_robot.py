@@ -124,3 +124,17 @@ def test_too_short_a_clip_says_how_long_it_must_be():
     streams = np.random.default_rng(1), np.random.default_rng(2)
     with pytest.raises(UserError, match="ask for 19 frames or more"):
         rendered("robot").draw(*streams, Shot(6, 12.0, (64, 48)))
+
+
+def test_a_window_of_poses_is_a_part_of_them(rollouts):
+    _, poses = rollouts[0]
+    part = poses.window(5, 12)
+    assert len(part) == 7
+    np.testing.assert_array_equal(part.geom_position, poses.geom_position[5:12])
+    np.testing.assert_array_equal(part.camera_rotation, poses.camera_rotation[5:12])
+    assert part.model is poses.model
+    touched = poses.collisions[(poses.collisions[:, 0] >= 5) & (poses.collisions[:, 0] < 12)]
+    assert len(touched)
+    np.testing.assert_array_equal(part.collisions + (5, 0, 0), touched)
+    with pytest.raises(UserError, match=r"within 20, got \[18, 21\)"):
+        poses.window(18, 21)

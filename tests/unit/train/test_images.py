@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 import tracked_shards
+from installed import why_no_pictures
 
 from kinecast.core import coords
 from kinecast.core.errors import UserError
 from kinecast.core.grid import Grid
 from kinecast.encoders.pixels import Pixels
 from kinecast.encoders.words import Words
+from kinecast.train.image_sources import _episode, make
 from kinecast.train.images import ImageClips, grid_of
 from kinecast.train.recipe import ImageData
 
@@ -177,3 +179,21 @@ def test_shards_that_do_not_fit_are_told(tmp_path):
         data = replace(DATA, shards=str(shards), **changes)
         with pytest.raises(UserError, match=message), ImageClips(data, 0, tmp_path) as pool:
             pool.validation()
+
+
+@pytest.mark.skipif(bool(why_no_pictures()), reason=why_no_pictures())
+def test_clips_of_the_robot_begin_anywhere_in_its_episode():
+    data = ImageData(families=("robot",), frames=16, size=(64, 48), points=12, views=2, encoder="")
+    clips = [make(data, 0, index) for index in range(2)]
+    begun = [int(clip.steps) for clip in clips]
+    assert len(set(begun)) == 2
+    for clip in clips:
+        assert clip.xy.shape == (2, 16, 12, 2)
+        assert clip.states.shape == (16, 9)
+        assert clip.actions.shape == (16, 7)
+        assert clip.visible[:, 0].any()
+        moved = np.abs(np.diff(clip.states[:, :7], axis=0)).max(1)
+        acted = np.abs(clip.actions[:-1, :6]).max(1)
+        assert np.corrcoef(moved, acted)[0, 1] > 0.5  # the window's own actions
+    whole = _episode(data, 0, 0)
+    assert whole == (48, (begun[0], begun[0] + 17))
