@@ -18,10 +18,14 @@ class MissingExtraError(UserError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 
     def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
         super().__init__(
             f"this needs the package {package}, which is not installed; "
             f'run: pip install "kinecast[{extra}]"'
         )
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:  # through worker processes
+        return type(self), (self.package, self.extra)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

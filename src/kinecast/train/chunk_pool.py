@@ -5,16 +5,18 @@ process; a chunk that is already there is only read. Which clips a step sees dep
 step) alone: never on timing, never on what was drawn before.
 """
 
+import os
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Lock
 from typing import Generic, Self, TypeVar
 
 import torch
@@ -22,11 +24,13 @@ from torch import Tensor
 
 from kinecast.core import rng
 from kinecast.core.errors import UserError
+from kinecast.core.worker import end_with_parent
 from kinecast.train.once import made_once, maker
 from kinecast.train.stage import Item
 
 ORDER, AUGMENT = 10, 11  # keys of a pool's random numbers
 VALIDATION_SEED = 1_000_003  # the same held-out clips whatever the run's seed
+END = signal.SIGUSR1  # a pool's order to its workers; SIGTERM may be sent to the whole group
 
 Held = TypeVar("Held")
 
@@ -73,6 +77,7 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
         self.name, self.seed, self.home = name, seed, home
         self._layout, self._workers = layout, workers
         self._folder = home / name
+        self._lock = Lock()  # the next batch is made by a thread of its own
         self._loaded: tuple[int, Held] | None = None
         self._pending: dict[int, Future[None]] = {}
         self._executor: ProcessPoolExecutor | None = None
@@ -135,25 +140,19 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
             UserError: the process that makes chunks died.
         """
         number %= self._layout.chunks
-        if self._loaded is None or self._loaded[0] != number:
-            self._loaded = None  # before the next one is read: memory for one
-            path = self._path(number)
-            made_once(path, lambda: self._made(number))
-            self._loaded = (number, self._read(path))
-            for ahead in range(1, self._workers + 1) if maker() else ():
-                self._request((number + ahead) % self._layout.chunks)
-        return self._loaded[1]
+        with self._lock, _deaths_told():
+            if self._loaded is None or self._loaded[0] != number:
+                self._loaded = None  # before the next one is read: memory for one
+                path = self._path(number)
+                made_once(path, lambda: self._made(number))
+                self._loaded = (number, self._read(path))
+                for ahead in range(1, self._workers + 1) if maker() else ():
+                    self._request((number + ahead) % self._layout.chunks)
+            return self._loaded[1]
 
     def _made(self, number: int) -> None:
         self._request(number)
-        try:
-            self._pending.pop(number).result()
-        except BrokenProcessPool as error:
-            raise UserError(
-                "the process that makes training clips died (out of memory?); lower data.chunk or "
-                "data.workers and run again to continue; a script of your own needs its calls "
-                "under if __name__ == '__main__'"
-            ) from error
+        self._pending.pop(number).result()
 
     def __enter__(self) -> Self:
         return self
@@ -162,8 +161,10 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
         """End the background processes at once; finished chunks stay on disk."""
         self._closed = True
         if self._executor is not None:
-            for process in list((self._executor._processes or {}).values()):
-                process.terminate()
+            for pid, process in list((self._executor._processes or {}).items()):
+                with suppress(ProcessLookupError):
+                    if process.is_alive():
+                        os.kill(pid, END)
             self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _too_large(self, batch: int) -> str:
@@ -188,8 +189,22 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
         return self._folder / f"chunk-{number:05d}.safetensors"
 
 
+@contextmanager
+def _deaths_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise UserError(
+            "the process that makes training clips died (out of memory?); lower data.chunk or "
+            "data.workers and run again to continue; a script of your own needs its calls "
+            "under if __name__ == '__main__'"
+        ) from error
+
+
 def _quiet_worker() -> None:
-    """One thread a process; Ctrl-C is the trainer's business, its order to end cleans up first."""
+    """One thread a process; the only signal that counts is the trainer's order, which cleans up."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(END, lambda *_: sys.exit())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    end_with_parent()

@@ -1,9 +1,7 @@
 """Worker processes on this machine; a worker that dies takes only its own attempt with it."""
 
 import multiprocessing
-import os
 import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +12,7 @@ from typing import Any, TypeVar
 import cv2
 
 from kinecast.core.errors import UserError
+from kinecast.core.worker import end_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -109,17 +108,10 @@ def answer(do: Callable[[Any], Any], task: Any) -> tuple[bool, Any]:
 
 def _serve(pipe: Connection, do: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which stops us
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
     while True:
         try:
             task = pipe.recv()
         except EOFError:
             return
         pipe.send(answer(do, task))
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
