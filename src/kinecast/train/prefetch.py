@@ -1,8 +1,11 @@
 """Make the next step's batch while this one is trained on."""
 
+import ctypes
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
+from queue import SimpleQueue
+from threading import Thread
 
 from kinecast.train.stage import Item
 
@@ -19,27 +22,53 @@ class Prefetch(AbstractContextManager["Prefetch"]):
     def __init__(self, batch_of: Callable[[int], Item], stop: int) -> None:
         """Batches of steps below `stop`."""
         self._batch_of, self._stop = batch_of, stop
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._next: tuple[int, Future[Item]] | None = None
+        self._wanted: SimpleQueue[tuple[int, Future[Item]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._serve, name="batches")
+        self._thread.start()
 
     def take(self, step: int, given_up: Callable[[], bool] = lambda: False) -> Item | None:
         """The batch of a step; raises what making it raised. None once `given_up()` says so."""
         if self._next is None or self._next[0] != step:
-            self._next = (step, self._thread.submit(self._batch_of, step))
-        while True:
-            try:
-                batch = self._next[1].result(timeout=POLL)
-                break
-            except TimeoutError:
-                if self._next[1].done():  # it was making the batch that took too long
-                    raise
-                if given_up():
-                    return None
+            self._begin(step)
+        assert self._next is not None
+        _, future = self._next
+        while not wait([future], POLL).done:
+            if given_up():
+                return None
+        batch = future.result()
         self._next = None
         if step + 1 < self._stop:
-            self._next = (step + 1, self._thread.submit(self._batch_of, step + 1))
+            self._begin(step + 1)
         return batch
 
     def __exit__(self, *_: object) -> None:
         """Drop the batch that is being made, without waiting for it."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._next is not None and not self._next[1].cancel() and not self._next[1].done():
+            _interrupt(self._thread)
+        self._wanted.put(None)
+
+    def _begin(self, step: int) -> None:
+        self._next = (step, Future())
+        self._wanted.put(self._next)
+
+    def _serve(self) -> None:
+        while (wanted := self._wanted.get()) is not None:
+            step, future = wanted
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(self._batch_of(step))
+            except BaseException as error:
+                future.set_exception(error)
+
+
+def _interrupt(thread: Thread) -> None:
+    """End a thread at its next line of Python.
+
+    The interpreter waits for it when it exits: a thread that is left to die there (a daemon) takes
+    the process with it, with status 134, if it dies in a call of torch.
+    """
+    assert thread.ident is not None
+    number, reason = ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(number, reason)
