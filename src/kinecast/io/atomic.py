@@ -1,4 +1,7 @@
-"""Outputs appear whole or not at all: written beside their place, then renamed into it."""
+"""Outputs appear whole or not at all: written beside their place, then renamed into it.
+
+What is renamed is on the disk by then, so that a power cut leaves the old one or the new one.
+"""
 
 import errno
 import itertools
@@ -43,9 +46,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
+            _flush_file(temporary)
             with suppress(PermissionError):  # a file system that knows no modes
                 os.chmod(temporary, 0o666 & ~_UMASK)  # some libraries write for the owner alone
             os.replace(temporary, path)
+            _flush_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -68,7 +73,13 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         try:
             yield temporary
+            for folder, _, names in os.walk(temporary):
+                for name in names:
+                    _flush_file(Path(folder, name))
+                _flush_folder(Path(folder))
             _move_folder(temporary, path)
+            _flush_folder(path)  # where some of its files were replaced
+            _flush_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -84,6 +95,25 @@ def _move_folder(source: Path, target: Path) -> None:
     else:  # the folder also holds what is not ours: leave that alone
         for entry in sorted(source.iterdir()):
             os.replace(entry, target / entry.name)
+
+
+def _flush_file(path: Path) -> None:
+    """Wait until a file's content is on the disk."""
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_folder(path: Path) -> None:
+    """Wait until a folder's names are on the disk, where the system can tell."""
+    with suppress(OSError):  # Windows opens no folders; network file systems may refuse
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _sibling(path: Path) -> Path:

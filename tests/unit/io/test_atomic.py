@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,64 @@ def test_a_file_has_the_mode_of_any_new_file(tmp_path):
         temporary.write_text("")
         temporary.chmod(0o600)  # as safetensors leaves its files
     assert ours.stat().st_mode == plain.stat().st_mode
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What was written through to the disk and what was renamed, in that order, by inode."""
+    seen, fsync, replace, rename = [], os.fsync, os.replace, Path.rename
+
+    def flushed(handle):
+        seen.append(("flushed", os.fstat(handle).st_ino))
+        fsync(handle)
+
+    def moved(move):
+        def call(source, target):
+            seen.append(("moved", os.stat(source).st_ino))
+            return move(source, target)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", moved(replace))
+    monkeypatch.setattr(Path, "rename", moved(rename))
+    return seen
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
+    with atomic_path(tmp_path / "out") as temporary:
+        temporary.write_text("whole")
+    file, folder = (tmp_path / "out").stat().st_ino, tmp_path.stat().st_ino
+    assert calls == [("flushed", file), ("moved", file), ("flushed", folder)]
+
+
+def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
+    with atomic_folder(tmp_path / "model") as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "a").write_text("1")
+    model = (tmp_path / "model").stat().st_ino
+    moved = calls.index(("moved", model))
+    for path in (
+        tmp_path / "model",
+        tmp_path / "model" / "deep",
+        tmp_path / "model" / "deep" / "a",
+    ):
+        assert ("flushed", path.stat().st_ino) in calls[:moved]
+    assert calls[-1] == ("flushed", tmp_path.stat().st_ino)
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_failure(tmp_path, monkeypatch):
+    real = os.open
+
+    def no_folders(path, *rest):
+        if os.path.isdir(path):
+            raise PermissionError(errno.EACCES, "as on Windows")
+        return real(path, *rest)
+
+    monkeypatch.setattr(os, "open", no_folders)
+    with atomic_path(tmp_path / "out") as temporary:
+        temporary.write_text("whole")
+    assert (tmp_path / "out").read_text() == "whole"
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, SystemExit])
