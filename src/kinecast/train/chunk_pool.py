@@ -129,6 +129,11 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
         return self._layout.sizes
 
     @property
+    def reuse(self) -> int:
+        """Passes over a chunk before the next one."""
+        return self._layout.reuse
+
+    @property
     def passes(self) -> int:
         """Passes over chunks until the pool starts again."""
         return self._layout.chunks * self._layout.reuse

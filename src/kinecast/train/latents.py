@@ -66,7 +66,7 @@ class LatentCache(Generic[Kind]):
         folder: Path,
         alike: int = 1,
     ) -> None:
-        """Keep latents in a sub-folder of `folder` named after the pool and the weights.
+        """Keep latents in a sub-folder of `folder` named after the pool, its reuse and the weights.
 
         Args:
             pool: of the clips.
@@ -77,7 +77,7 @@ class LatentCache(Generic[Kind]):
             alike: passes in a row with the same latents: `data.reuse` where nothing is augmented.
         """
         self._pool, self._encode, self._kind, self._alike = pool, encode, kind, alike
-        self.folder = folder / f"{pool.name}-{weights_hash(weights)}"
+        self.folder = folder / f"{pool.name}-{pool.reuse}-{weights_hash(weights)}"
         self._loaded: dict[int, tuple[int, Kind]] = {}
 
     def batch(self, step: int, batch: int, *keys: int) -> Kind:
