@@ -18,6 +18,7 @@ from kinecast.train.loop import stage_key
 from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.paper_latents import LatentBatch, latent_cache
 from kinecast.train.recipe import Optim
+from kinecast.train.schedule import batch_size
 from kinecast.train.validate import Validation
 
 TUBE = 0.05  # sigma of eq. 8
@@ -33,13 +34,13 @@ class FlowStage:
         self, system: PaperTrajLoom, pool: HistoryPool, optim: Optim, device: torch.device
     ) -> None:
         self.module = system.generator
-        self._system, self._device, self._clips = system, device, optim.batch
+        self._system, self._device, self._optim = system, device, optim
         self.latents = latent_cache(system, pool, device)
         self._validation = Validation(pool.validation(), mean=MeanMotion(pool))
 
     def batch(self, step: int) -> LatentBatch:
         """Cached latents."""
-        return self.latents.batch(step, self._clips, stage_key(self.name))
+        return self.latents.batch(step, batch_size(self._optim, step), stage_key(self.name))
 
     def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Eq. 9."""

@@ -9,6 +9,7 @@ from kinecast.train.history_pool import HistoryPool
 from kinecast.train.loop import stage_key
 from kinecast.train.paper_latents import LatentBatch, latent_cache, latents_of
 from kinecast.train.recipe import Optim
+from kinecast.train.schedule import batch_size
 
 
 class VisibilityStage:
@@ -18,13 +19,13 @@ class VisibilityStage:
         self, system: PaperTrajLoom, pool: HistoryPool, optim: Optim, device: torch.device
     ) -> None:
         self.module = system.visibility
-        self._device, self._clips = device, optim.batch
+        self._device, self._optim = device, optim
         self.latents = latent_cache(system, pool, device)
         self._held_out = [latents_of(system, batch.to(device)) for batch in pool.validation()]
 
     def batch(self, step: int) -> LatentBatch:
         """Cached latents."""
-        return self.latents.batch(step, self._clips, stage_key("visibility"))
+        return self.latents.batch(step, batch_size(self._optim, step), stage_key("visibility"))
 
     def loss(self, batch: LatentBatch, draw: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Mean over steps and tokens of both windows."""

@@ -9,10 +9,24 @@ import types
 import typing
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from kinecast.core.coords import Size
 from kinecast.core.errors import UserError, did_you_mean
+from kinecast.train.ranges import (
+    Bound,
+    Count,
+    Decay,
+    Filled,
+    Natural,
+    Pixels,
+    Positive,
+    Share,
+    Strength,
+    check_fields,
+    check_value,
+)
+
+Seed = Annotated[int, Bound(">=", 0), Bound("<", 2**32)]  # what `core.rng` takes
 
 
 @dataclass(frozen=True)
@@ -31,16 +45,16 @@ class Augment:
         exact: share of clips whose history stays exact, as simulators and mocap give it.
     """
 
-    margin: int = 80
-    warp: float = 1.0
-    flip: float = 0.5
-    jitter: float = 0.6
-    wander: float = 0.5
-    spells: float = 0.15
-    lost: float = 0.1
-    drift: float = 0.06
-    edges: float = 0.5
-    exact: float = 0.0
+    margin: Natural = 80
+    warp: Strength = 1.0
+    flip: Share = 0.5
+    jitter: Strength = 0.6
+    wander: Strength = 0.5
+    spells: Share = 0.15
+    lost: Share = 0.1
+    drift: Share = 0.06
+    edges: Share = 0.5
+    exact: Share = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,18 +79,18 @@ class Data:
             stride are then those of the shards, and there are as many clips as there are.
     """
 
-    families: tuple[str, ...] = ("mix",)
-    history: int = 81
-    horizon: int = 81
-    sizes: tuple[Size, ...] = ((832, 480),)
-    stride: float | None = None
-    clips: int = 16_000
-    chunk: int = 1_000
-    reuse: int = 4
-    workers: int = 1
+    families: Annotated[tuple[str, ...], Filled()] = ("mix",)
+    history: Count = 81
+    horizon: Count = 81
+    sizes: Annotated[tuple[Pixels, ...], Filled()] = ((832, 480),)
+    stride: Positive | None = None
+    clips: Count = 16_000
+    chunk: Count = 1_000
+    reuse: Count = 4
+    workers: Count = 1
     motion: str = ""
     cache: str = ""
-    validation: int = 64
+    validation: Count = 64
     augment: Augment = field(default_factory=Augment)
     shards: str = ""
 
@@ -110,26 +124,26 @@ class ImageData:
         validation: clips in the validation set, never trained on.
     """
 
-    families: tuple[str, ...] = ("layers",)
+    families: Annotated[tuple[str, ...], Filled()] = ("layers",)
     shards: str = ""
-    frames: int = 24
-    size: Size = (256, 256)
-    stride: float = 8.0
+    frames: Annotated[int, Bound(">=", 2)] = 24
+    size: Pixels = (256, 256)
+    stride: Positive = 8.0
     origin: tuple[float, float] | None = None
-    points: int = 0
+    points: Natural = 0
     supervision: str = "exact"
-    views: int = 1
+    views: Count = 1
     encoder: str = "pixels"
-    encoder_size: Size | None = None
+    encoder_size: Pixels | None = None
     encoder_weights: str = ""
     text_encoder: str = ""
     text_weights: str = ""
-    clips: int = 16_000
-    chunk: int = 256
-    reuse: int = 4
-    workers: int = 1
+    clips: Count = 16_000
+    chunk: Count = 256
+    reuse: Count = 4
+    workers: Count = 1
     cache: str = ""
-    validation: int = 64
+    validation: Count = 64
 
 
 @dataclass(frozen=True)
@@ -159,27 +173,27 @@ class Optim:
         keep: training states kept, the last one included.
     """
 
-    steps: int
-    batch: int
-    lr: float
-    warmup: int = 100
-    floor: float = 0.05
-    weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    clip: float = 1.0
-    ema: float = 0.999
-    micro: int | None = None
-    first_batch: int | None = None
+    steps: Natural
+    batch: Count
+    lr: Strength
+    warmup: Natural = 100
+    floor: Share = 0.05
+    weight_decay: Strength = 0.0
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    clip: Annotated[float, Bound(">", 0)] = 1.0
+    ema: Decay = 0.999
+    micro: Count | None = None
+    first_batch: Count | None = None
     schedule: typing.Literal["cosine", "wsd"] = "cosine"
     bf16: bool = True
     recompute: bool = False
     compile: bool = False
-    spike: float = 100.0
+    spike: Annotated[float, Bound(">=", 0)] = 100.0
     on_bad: typing.Literal["stop", "skip"] = "stop"
     select: typing.Literal["best", "last"] = "best"
-    validate_every: int = 500
-    save_every: int = 200
-    keep: int = 2
+    validate_every: Count = 500
+    save_every: Count = 200
+    keep: Count = 2
 
 
 @dataclass(frozen=True)
@@ -197,11 +211,33 @@ class Recipe:
     model: Any
     stages: dict[str, Optim]
     data: Data | ImageData = field(default_factory=Data)
-    seed: int = 0
+    seed: Seed = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the run's folder and the card."""
         return asdict(self)
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse values that no run can use, before it begins.
+
+    Of a stage that is only computed, nothing but its steps counts.
+
+    Raises:
+        UserError: a value out of range; names its key.
+    """
+    check_value("seed", recipe.seed, Seed)
+    for name, optim in recipe.stages.items():
+        check_value(f"{name}.steps", optim.steps, Natural)
+        if optim.steps:
+            check_fields(optim, name)
+    data = recipe.data
+    check_fields(data, "data")
+    if isinstance(data, Data) and not data.shards and data.validation < len(data.sizes):
+        raise UserError(
+            f"expected data.validation >= {len(data.sizes)} (a clip of each frame size), "
+            f"got {data.validation}"
+        )
 
 
 def with_words(recipe: Recipe, words: Sequence[str]) -> Recipe:
@@ -209,13 +245,14 @@ def with_words(recipe: Recipe, words: Sequence[str]) -> Recipe:
 
     Raises:
         UserError: a word without "=", an unknown key (names the nearest), or a value of another
-            type.
+            type, out of range, or that does not go with the others of the network.
     """
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
             raise UserError(f"expected key=value, got {word!r}; for example steps=200")
         recipe = _assign(recipe, key, text)
+    check(recipe)
     return recipe
 
 
@@ -259,13 +296,26 @@ def _assign(recipe: Recipe, key: str, text: str) -> Recipe:
 def _set(config: Any, path: str, key: str, text: str) -> Any:
     name, _, rest = path.partition(".")
     if rest:
-        return replace(config, **{name: _set(getattr(config, name), rest, key, text)})
+        return _replaced(config, name, _set(getattr(config, name), rest, key, text), key, text)
     kind = typing.get_type_hints(type(config))[name]
     try:
         value = _parse(text, kind)
     except ValueError:
         raise UserError(f"expected {key} as {_spell(kind)}, got {text!r}") from None
-    return replace(config, **{name: value})
+    return _replaced(config, name, value, key, text)
+
+
+def _replaced(config: Any, name: str, value: Any, key: str, text: str) -> Any:
+    """The configuration with a value that a user gave; it may not bear it."""
+    try:
+        return replace(config, **{name: value})
+    except UserError:
+        raise
+    except (ArithmeticError, ValueError) as error:  # of sizes that divide each other: 0, none
+        raise UserError(
+            f"expected {key} as a value that goes with the rest of the network, got {text!r} "
+            f"({error}); choose another"
+        ) from error
 
 
 def _parse(text: str, kind: Any, separator: str = ",") -> Any:

@@ -1,6 +1,7 @@
 """The learning rate and the batch over a stage."""
 
 import math
+from collections.abc import Mapping
 
 from kinecast.core.errors import UserError
 from kinecast.train.recipe import Optim
@@ -26,15 +27,43 @@ def learning_rate(optim: Optim, step: int) -> float:
 
 
 def batch_size(optim: Optim, step: int) -> int:
-    """Clips of step 0..steps-1.
+    """Clips of step 0..steps-1, of a stage that `check_batches` passed."""
+    first = _first_batch(optim)
+    return first << (step * (_doublings(optim) + 1) // max(1, optim.steps))
+
+
+def check_batches(stages: Mapping[str, Optim], processes: int) -> None:
+    """Refuse batches that a stage cannot take, hours before it begins.
+
+    Args:
+        stages: stage name -> how it is optimised.
+        processes: that share a batch.
 
     Raises:
-        UserError: a batch that is no power of two times the first one.
+        UserError: a batch that is no power of two times the first one, or does not divide into
+            processes and passes of gradient accumulation; names the stage.
     """
-    first = optim.batch if optim.first_batch is None else optim.first_batch
-    doublings = max(0, round(math.log2(optim.batch / max(1, first))))
-    if first << doublings != optim.batch:
-        raise UserError(
-            f"expected batch as first_batch times 1, 2, 4, ..., got {optim.batch} and {first}"
-        )
-    return first << (step * (doublings + 1) // max(1, optim.steps))
+    for name, optim in stages.items():
+        if not optim.steps:
+            continue
+        first = _first_batch(optim)
+        if first << _doublings(optim) != optim.batch:
+            raise UserError(
+                f"expected {name}.batch as {name}.first_batch times 1, 2, 4, ..., "
+                f"got {optim.batch} and {first}"
+            )
+        if first % (processes * (optim.micro or 1)):  # what it doubles to divides if it does
+            key = "batch" if optim.first_batch is None else "first_batch"
+            raise UserError(
+                f"expected {name}.{key} as a multiple of {processes} processes"
+                f"{f' x {name}.micro={optim.micro}' if optim.micro else ''}, got {first}; "
+                f"choose {name}.{key}, {name}.micro or the number of processes so that it divides"
+            )
+
+
+def _first_batch(optim: Optim) -> int:
+    return optim.batch if optim.first_batch is None else optim.first_batch
+
+
+def _doublings(optim: Optim) -> int:
+    return max(0, round(math.log2(optim.batch / max(1, _first_batch(optim)))))

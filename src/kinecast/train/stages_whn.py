@@ -187,9 +187,8 @@ class WHNPlan:
             model = self.model
             how = (self.system, self.pool, self.device, model.times, model.samples)
             latent = self.system.vae is not None
-            stage = (
-                LatentFlowStage(*how, self.recipe.stages[name].batch) if latent else FlowStage(*how)
-            )
+            optim = self.recipe.stages[name]
+            stage = LatentFlowStage(*how, optim) if latent else FlowStage(*how)
         stage.module.requires_grad_(True)
         return stage
 

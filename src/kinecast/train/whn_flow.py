@@ -19,6 +19,8 @@ from kinecast.train.draw import normal, rows
 from kinecast.train.image_item import ImageItem
 from kinecast.train.images import ImageClips
 from kinecast.train.loop import stage_key
+from kinecast.train.recipe import Optim
+from kinecast.train.schedule import batch_size
 from kinecast.train.whn_latents import EncodedItem, latent_cache
 from kinecast.train.whn_pictures import pictures_of
 from kinecast.train.whn_score import Trivial, usable
@@ -154,16 +156,16 @@ class LatentFlowStage(FlowStage):
         device: torch.device,
         drawn: str,
         samples: int,
-        batch: int,
+        optim: Optim,
     ) -> None:
-        """As `FlowStage`; `batch` clips a step."""
+        """As `FlowStage`; `optim` decides the clips of a step."""
         super().__init__(system, pool, device, drawn, samples)
-        self._count = batch
+        self._optim = optim
         self.latents = latent_cache(system, pool, device)
 
     def batch(self, step: int) -> EncodedItem:
         """The clips of a step and their latents."""
-        asked = (step, self._count, stage_key(self.name))
+        asked = (step, batch_size(self._optim, step), stage_key(self.name))
         return EncodedItem(self._pool.batch(*asked), self.latents.batch(*asked))
 
     def loss(  # type: ignore[override]  # it is given what its own `batch` makes

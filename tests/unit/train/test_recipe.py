@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -6,7 +8,9 @@ from hypothesis import strategies as st
 from regression_plan import recipe
 
 from kinecast.core.errors import UserError
-from kinecast.train.recipe import ImageData, keys, with_words
+from kinecast.train.recipe import ImageData, check, keys, with_words
+from kinecast.train.recipes import RECIPES, recipe_of
+from kinecast.train.schedule import check_batches
 
 
 def test_words_change_one_stage_every_stage_the_data_and_the_model():
@@ -41,7 +45,6 @@ def test_a_bare_key_leaves_computed_stages_computed():
     ("word", "attribute", "value"),
     [
         ("data.families=a,b", "families", ("a", "b")),
-        ("data.families=", "families", ()),
         ("data.stride=none", "stride", None),
         ("data.stride=24", "stride", 24.0),
         ("data.chunk=1e3", "chunk", 1000),
@@ -91,11 +94,76 @@ def test_mistakes_say_what_is_known(word, message):
         with_words(recipe(), [word])
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("second.keep=0", r"expected second\.keep >= 1, got 0"),
+        ("save_every=0", r"expected first\.save_every >= 1, got 0"),
+        ("validate_every=0", r"expected first\.validate_every >= 1, got 0"),
+        ("steps=-5", r"expected first\.steps >= 0, got -5"),
+        ("batch=-1", r"expected first\.batch >= 1, got -1"),
+        ("micro=-4", r"expected first\.micro >= 1, got -4"),
+        ("first_batch=0", r"expected first\.first_batch >= 1, got 0"),
+        ("lr=-1", r"expected first\.lr >= 0 and < inf, got -1\.0"),
+        ("lr=nan", r"expected first\.lr >= 0 and < inf, got nan"),
+        ("betas=1,0.9", r"expected first\.betas >= 0 and < 1, got 1\.0"),
+        ("ema=1", r"expected first\.ema >= 0 and < 1, got 1\.0"),
+        ("clip=0", r"expected first\.clip > 0, got 0\.0"),
+        ("seed=-1", r"expected seed >= 0 and < 4294967296, got -1"),
+        ("data.sizes=", r"expected data\.sizes with an entry at least, got none"),
+        ("data.sizes=0x64", r"expected data\.sizes >= 1, got 0"),
+        ("data.families=", r"expected data\.families with an entry at least, got none"),
+        ("data.validation=0", r"expected data\.validation >= 1, got 0"),
+        ("data.workers=0", r"expected data\.workers >= 1, got 0"),
+        ("data.reuse=0", r"expected data\.reuse >= 1, got 0"),
+        ("data.stride=0", r"expected data\.stride > 0 and < inf, got 0\.0"),
+        ("data.augment.flip=2", r"expected data\.augment\.flip >= 0 and <= 1, got 2\.0"),
+    ],
+)
+def test_values_that_no_run_can_use_are_refused_with_their_key(word, message):
+    with pytest.raises(UserError, match=message):
+        with_words(recipe(), [word])
+
+
+def test_the_data_of_pictures_has_ranges_too():
+    with pytest.raises(UserError, match=r"expected data\.frames >= 2, got 1"):
+        with_words(recipe(data=ImageData()), ["data.frames=1"])
+
+
+def test_every_frame_size_needs_a_clip_to_validate_on():
+    with pytest.raises(UserError, match=r"expected data\.validation >= 2 .*, got 1"):
+        with_words(recipe(), ["data.sizes=96x64,64x96", "data.validation=1"])
+
+
+def test_of_a_computed_stage_only_the_steps_count():
+    unused = replace(recipe().stages["first"], steps=0, batch=0)
+    check(recipe(stages={"first": unused}))
+
+
+@pytest.mark.parametrize(
+    "word", ["model.vae.stride=0", "model.generator.heads=0", "model.generator.mixing="]
+)
+def test_a_network_that_cannot_be_is_a_users_error(word):
+    key, _, text = word.partition("=")
+    with pytest.raises(UserError, match=rf"expected {key} as a value that goes .*got '{text}'"):
+        with_words(recipe_of("trajloom", "tiny"), [word])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_recipes_of_the_table_pass(name):
+    module = import_module(RECIPES[name].partition(":")[0])
+    for size in module.SIZES:
+        found = recipe_of(name, size)
+        check(found)
+        check_batches(found.stages, 1)
+
+
 def test_every_key_it_names_can_be_set():
     base = recipe()
     plain = {"steps": "3", "lr": "0.1", "betas": "0.8,0.9", "bf16": "false", "sizes": "32x64"}
     plain |= {"on_bad": "skip", "schedule": "wsd", "select": "last"}
-    plain |= {"recompute": "true", "compile": "true"}
+    plain |= {"recompute": "true", "compile": "true", "ema": "0.5", "floor": "0.5"}
+    plain |= dict.fromkeys(("flip", "spells", "lost", "drift", "edges", "exact"), "0.5")
     for key in keys(base):
         last = key.rpartition(".")[2]
         text = plain.get(last, "true" if last == "sharp" else "2")
