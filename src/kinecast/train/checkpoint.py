@@ -16,6 +16,8 @@ from torch import Tensor
 from kinecast.core.errors import UserError
 from kinecast.io.atomic import atomic_path
 
+ADVICE = "name a whole .safetensors file; one that a run made for itself is made anew if deleted"
+
 
 def save(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any] | None = None) -> None:
     """Write tensors and a JSON note; a reader sees the whole file or the one before it.
@@ -34,11 +36,11 @@ def save(path: Path, tensors: Mapping[str, Tensor], note: Mapping[str, Any] | No
         ) from error
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load(path: Path, advice: str = ADVICE) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and note of `save`.
 
     Raises:
-        UserError: no such file, or not one of ours.
+        UserError: no such file, or not one of ours; ends in `advice`.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -46,7 +48,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return tensors, json.loads(metadata.get("note", "{}"))
     except (OSError, SafetensorError) as error:
-        raise UserError(f"cannot read {path}: {error}; delete it to start over") from error
+        raise UserError(f"cannot read {path}: {error}; {advice}") from error
 
 
 def pack_optimiser(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

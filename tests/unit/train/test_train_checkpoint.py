@@ -66,8 +66,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_a_damaged_file_is_named(tmp_path, content):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"cannot read .*x.safetensors"):
+    with pytest.raises(UserError, match=r"cannot read .*x.safetensors.*; name a whole .*file"):
         checkpoint.load(path)
+    with pytest.raises(UserError, match=r"x.safetensors.*; look elsewhere$"):
+        checkpoint.load(path, "look elsewhere")
 
 
 def test_prefixes_share_a_file():
