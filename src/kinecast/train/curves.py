@@ -26,7 +26,9 @@ def summary(rows: Rows, select: str = "best") -> dict[str, Any]:
         "loss_first": _mean(losses[:tenth]),
         "loss_last": _mean(losses[-tenth:]),
         "validation": scores[-1] if scores and select == "last" else best,
-        "throughput": next((r["throughput"] for r in reversed(rows) if "throughput" in r), {}),
+        "throughput": next(
+            (row["throughput"] for row in reversed(rows) if row.get("throughput")), {}
+        ),
     }
 
 

@@ -5,6 +5,7 @@ from statistics import median
 
 WINDOW = 64  # losses that the running median is of
 FEWEST = 16  # before there are so many, nothing is a spike
+IN_A_ROW = 16  # bad steps that are skipped: a bad clip is one or two, what lasts does not pass
 
 
 def fault(loss: float, norm: float, losses: list[float], spike: float) -> str | None:

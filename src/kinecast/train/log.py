@@ -11,6 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kinecast.core.errors import UserError
+from kinecast.io.atomic import atomic_path
 from kinecast.io.image import write_image
 from kinecast.train.viewers import flat, viewers
 
@@ -29,11 +31,22 @@ PLAIN_LINE_EVERY = 30.0  # seconds, where stderr is not a terminal
 class RunLog:
     """The jsonl file of one stage; a resumed stage drops what came after its checkpoint."""
 
-    def __init__(self, path: Path, step: int) -> None:
-        """Open for a stage that continues after `step` finished steps."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [json.dumps(row) for row in read(path) if row["step"] <= step]
-        path.write_text("".join(line + "\n" for line in kept))
+    def __init__(self, path: Path, step: int, validated: bool = True) -> None:
+        """Open for a stage that continues after `step` finished steps.
+
+        Where it is not `validated`, a validation after that step is dropped: it comes again.
+
+        Raises:
+            UserError: it cannot be written; what is there stays.
+        """
+        kept = [
+            json.dumps(row)
+            for row in read(path)
+            if row["step"] < step
+            or (row["step"] == step and (validated or "validation" not in row))
+        ]
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(line + "\n" for line in kept))
         self._file = path.open("a")
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -53,15 +66,16 @@ class RunLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # of a row that could not be written: `write` said so
+            self._file.close()
 
 
 class StageLog:
     """The log of one stage: its file, its pictures and the viewers; of several processes, one's."""
 
-    def __init__(self, folder: Path, step: int, main: bool) -> None:
+    def __init__(self, folder: Path, step: int, validated: bool, main: bool) -> None:
         self._folder = folder
-        self._file = RunLog(folder / LOG, step) if main else None
+        self._file = RunLog(folder / LOG, step, validated) if main else None
         self._viewers = viewers(folder, step) if main else []
 
     def write(self, row: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ from kinecast.train.draw import Draw
 from kinecast.train.log import LOG, Display, StageLog, scores_line
 from kinecast.train.prefetch import Prefetch
 from kinecast.train.recipe import Optim
-from kinecast.train.schedule import learning_rate
+from kinecast.train.schedule import check_batches, learning_rate
 from kinecast.train.stage import Item, Pictured, Stage
 from kinecast.train.state import BEST, LAST, Progress, State
 from kinecast.train.stopping import Stopped, stop_on_signals
@@ -39,6 +39,7 @@ from kinecast.train.throughput import Throughput
 __all__ = ["BEST", "LAST", "LOG", "Job", "fit", "stage_key"]
 
 LOSS_DRAW = 1  # key of the loss's random numbers, beside the pool's
+BAD_BATCHES = 4  # kept on disk, the newest
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,13 @@ def fit(
 
     Raises:
         Stopped: SIGTERM or SIGINT came; the state is saved.
-        UserError: a loss or gradient is not finite or a spike (the batch is saved), the folder
-            holds another architecture, or the batch does not divide into the team's shares.
+        UserError: a loss or gradient is not finite or a spike (the batch is saved), or too many in
+            a row where they are skipped; the folder holds another architecture; or the batch does
+            not divide into the team's shares.
     """
     team = team or Team(job.device)
     module, optim = stage.module, job.optim
-    passes_of(optim.batch, team, optim.micro, job.name)
+    check_batches({job.name: optim}, team.count)
     for block in blocks(module):
         block.recompute = optim.recompute
     spread = team.spread(module)
@@ -94,14 +96,15 @@ def fit(
     optimiser = _adamw(trained, optim, fused=not team.sharded)
     ema = EMA(module, optim.ema)
     state = State(module, optimiser, ema, Progress())
-    progress = states.restore(job.folder, state)
+    progress = states.restore(job.folder, state, team)
     state = State(module, optimiser, ema, progress)
-    log = StageLog(job.folder, progress.step, team.main)
+    validated = progress.best_step >= 0
+    log = StageLog(job.folder, progress.step, validated, team.main)
     display = Display(job.name, optim.steps, progress.step, job.quiet or not team.main)
     throughput = Throughput(team, optim.bf16)
     try:
         with stop_on_signals() as stop, Prefetch(batch_of, optim.steps) as batches:
-            if progress.step == 0:
+            if not validated:
                 _validate(stage, spread, job, team, state, log, display)
             while progress.step < optim.steps:
                 step, begun = progress.step, time.monotonic()
@@ -116,7 +119,8 @@ def fit(
                     group["lr"] = lr
                 optimiser.zero_grad(set_to_none=True)
                 if throughput.wants_count(optim.steps - step):
-                    throughput.operations = _operations(stage, spread, job, team, step, batch)
+                    operations = _operations(stage, spread, job, team, step, batch)
+                    throughput.counted(operations, len(batch))
                 loss, parts = _gradient(stage, spread, job, team, step, batch)
                 norm = team.clip(trained, optim.clip)
                 fault = guard.fault(loss, norm, progress.losses, optim.spike)
@@ -124,8 +128,10 @@ def fit(
                     optimiser.step()
                     ema.update(module)
                     guard.remember(progress.losses, loss)
+                    progress.skipped = 0
                 else:
-                    _bad_step(job, team, step, batch, fault)
+                    progress.skipped += 1
+                    _bad_step(job, team, step, batch, fault, progress.skipped)
 
                 progress.step = step + 1
                 seconds = time.monotonic() - begun
@@ -145,8 +151,7 @@ def fit(
                         "clips_per_second": len(batch) / max(seconds, 1e-9),
                     }
                 )
-                speed = progress.step * optim.batch / max(progress.seconds, 1e-9)
-                display.update(progress.step, f"loss {loss:.4g}  {speed:.3g} clips/s")
+                display.update(progress.step, f"loss {loss:.4g}  {throughput.rate:.3g} clips/s")
 
                 last = progress.step == optim.steps
                 signum = team.most(stop.signum or 0)
@@ -159,7 +164,8 @@ def fit(
                     break
             if stop.signum is not None:
                 raise Stopped(stop.signum, f"{job.name} after step {progress.step}")
-        log.write({"step": progress.step, "throughput": throughput.summary()})
+        if len(throughput):  # a stage that was done has none
+            log.write({"step": progress.step, "throughput": throughput.summary()})
     finally:
         log.close()
         display.close()
@@ -241,17 +247,31 @@ def _adamw(trained: Sequence[Tensor], optim: Optim, fused: bool) -> torch.optim.
     return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=fused, foreach=foreach)
 
 
-def _bad_step(job: Job, team: Team, step: int, batch: Item, fault: str) -> None:
+def _bad_step(job: Job, team: Team, step: int, batch: Item, fault: str, in_a_row: int) -> None:
     """Save the batch of a step that shall not be taken, and stop unless it is to be skipped."""
     path = job.folder / f"bad-batch-{step}.safetensors"
     if team.main:
         checkpoint.save(path, batch.tensors(), {"step": step, "keys": job.keys(step)})
+        for old in sorted(job.folder.glob("bad-batch-*"), key=_age)[:-BAD_BATCHES]:
+            old.unlink()
     if job.optim.on_bad == "stop":
         raise UserError(
             f"{fault} at {job.name} step {step}; the batch is in {path}; run again with "
             f"{job.name}.on_bad=skip to leave such steps out, or start anew with a lower "
             f"{job.name}.lr or {job.name}.bf16=false"
         )
+    if in_a_row >= guard.IN_A_ROW:
+        raise UserError(
+            f"expected fewer than {guard.IN_A_ROW} bad steps in a row, got as many: {fault} at "
+            f"{job.name} step {step}; the batch is in {path}; start anew with a lower "
+            f"{job.name}.lr or {job.name}.bf16=false, or, where the loss may jump, go on with "
+            f"{job.name}.spike=0"
+        )
+
+
+def _age(bad_batch: Path) -> tuple[int, int]:
+    """By time, since a run may go back; by step, where the clock is coarse."""
+    return bad_batch.stat().st_mtime_ns, int(bad_batch.stem.rpartition("-")[2])
 
 
 @torch.no_grad()

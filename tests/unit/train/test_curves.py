@@ -25,6 +25,11 @@ def test_the_summary_of_a_stage_that_hands_on_its_last_weights_has_their_scores(
     assert curves.summary([], "last")["validation"] == {}
 
 
+def test_an_empty_throughput_hides_none_that_was_measured():
+    rows = [*ROWS, {"step": 1000, "throughput": {"per": "core"}}, {"step": 1000, "throughput": {}}]
+    assert curves.summary(rows)["throughput"] == {"per": "core"}
+
+
 def test_a_stage_without_steps_has_no_losses():
     assert curves.summary([])["loss_first"] is None
 

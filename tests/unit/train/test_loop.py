@@ -123,6 +123,21 @@ def test_which_average_a_stage_leaves(tmp_path, select, kept):
     assert_bitwise(weights(stage), left)
 
 
+def test_killed_before_the_first_save_it_is_validated_once_in_the_log(tmp_path):
+    with pytest.raises(KilledError):
+        fit(new_stage(), job(tmp_path), killed_at(7))
+    fit(new_stage(), job(tmp_path), batch_of)
+    steps = [row["step"] for row in log.read(tmp_path / LOG) if "validation" in row]
+    assert steps == [0, 15, 30, 40]
+
+
+def test_a_stage_that_is_done_adds_nothing_to_its_log(tmp_path):
+    fit(new_stage(), job(tmp_path), batch_of)
+    before = log.read(tmp_path / LOG)
+    fit(new_stage(), job(tmp_path), batch_of)
+    assert log.read(tmp_path / LOG) == before
+
+
 def test_the_noise_of_a_step_does_not_depend_on_what_was_drawn_before():
     class Greedy(RegressionStage):
         def loss(self, batch, draw):

@@ -1,6 +1,11 @@
+import errno
 import json
 import math
+from pathlib import Path
 
+import pytest
+
+from kinecast.core.errors import UserError
 from kinecast.train import log
 
 
@@ -14,6 +19,31 @@ def test_a_resumed_log_drops_what_came_after_its_checkpoint(tmp_path):
     second.write({"step": 4, "loss": 9.0})
     second.close()
     assert [(r["step"], r["loss"]) for r in log.read(path)][2:] == [(3, 1.0 / 3), (4, 9.0)]
+
+
+def test_a_full_disk_leaves_the_log_of_a_run_that_goes_on(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1, "loss": 2.0}\n')
+    write_text = Path.write_text
+
+    def full(self, text):
+        write_text(self, text[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        log.RunLog(path, 1)
+    assert log.read(path) == [{"step": 1, "loss": 2.0}]
+
+
+def test_a_validation_that_comes_again_is_dropped(tmp_path):
+    path = tmp_path / "log.jsonl"
+    rows = [{"step": 4, "validation": {}}, {"step": 5, "loss": 1.0}, {"step": 5, "validation": {}}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log.RunLog(path, 5).close()
+    assert log.read(path) == rows
+    log.RunLog(path, 5, validated=False).close()
+    assert log.read(path) == rows[:2]
 
 
 def test_not_a_number_is_null(tmp_path):
