@@ -37,6 +37,7 @@ def prepare_latents(
     """
     from kinecast.train import prepare_latents as latents
     from kinecast.train.recipes import build
+    from kinecast.train.stopping import end_on_sigterm
 
     recipe = recipe_of_words(words, motion)
     if not vae.exists():
@@ -45,7 +46,8 @@ def prepare_latents(
     def report(path: Path) -> None:
         print(path, file=sys.stderr)
 
-    prepared = latents.prepare_latents(recipe, build, vae, out, devices.resolve(device), report)
+    with end_on_sigterm():
+        prepared = latents.prepare_latents(recipe, build, vae, out, devices.resolve(device), report)
     if json_:
         print(json.dumps(latents.to_json(prepared)))
         return

@@ -48,7 +48,7 @@ def train(
     from kinecast.train.recipes import RECIPES, build
     from kinecast.train.run import to_json
     from kinecast.train.run import train as run
-    from kinecast.train.stopping import Stopped
+    from kinecast.train.stopping import Stopped, end_on_sigterm
     from kinecast.train.team import assemble
     from kinecast.train.warm import trains_vae_first
 
@@ -66,9 +66,11 @@ def train(
     if team.main and vae is None and trains_vae_first(recipe):
         print(f"no --vae: {recipe.name} trains its own first", file=sys.stderr)
     try:
-        result = run(recipe, build, out, team.device, init, vae=vae, team=team)
+        with end_on_sigterm():
+            result = run(recipe, build, out, team.device, init, vae=vae, team=team)
     except Stopped as stopped:
-        print(f"kinecast train: {stopped}", file=sys.stderr)
+        if team.main:
+            print(f"kinecast train: {stopped}", file=sys.stderr)
         raise SystemExit(128 + stopped.signum) from None
     if not team.main:
         return

@@ -30,7 +30,7 @@ def stop_on_signals() -> Iterator[StopFlag]:
     Outside the main thread, where Python forbids handlers, the flag is never set.
     """
     flag = StopFlag()
-    if threading.current_thread() is not threading.main_thread():
+    if not _may_handle():
         yield flag
         return
 
@@ -45,3 +45,29 @@ def stop_on_signals() -> Iterator[StopFlag]:
     finally:
         for s, handler in before.items():
             signal.signal(s, handler)
+
+
+@contextmanager
+def end_on_sigterm() -> Iterator[None]:
+    """SIGTERM raises SystemExit(143), so that workers end and files that are not whole are removed.
+
+    Further ones do not disturb that. Within `stop_on_signals` its rule holds; outside the main
+    thread nothing changes.
+    """
+    if not _may_handle():
+        yield
+        return
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        signal.signal(signum, signal.SIG_IGN)
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _may_handle() -> bool:
+    return threading.current_thread() is threading.main_thread()

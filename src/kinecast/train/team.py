@@ -183,7 +183,7 @@ def assemble(device: str = "auto", sharded: bool = False) -> Team:
     if sharded:
         raise UserError(
             "expected several processes to shard a network over, got one; start it with "
-            "torchrun --nproc-per-node=N -m kinecast train ... --shard"
+            "torchrun --nproc-per-node=N --no-python kinecast train ... --shard"
         )
     return Team(devices.resolve(device))
 
