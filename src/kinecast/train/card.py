@@ -1,8 +1,8 @@
 """The model card that goes with exported weights."""
 
-import json
 from pathlib import Path
 
+from kinecast.train.provenance import facts, licence
 from kinecast.train.recipe import Data, Recipe
 
 SAMPLES = "several samples"
@@ -40,9 +40,8 @@ def card(recipe: Recipe, out: str = SAMPLES, limits: str = SPREAD) -> str:
         if data.motion and not data.shards
         else ""
     )
-    stages = {name: optim.steps for name, optim in recipe.stages.items()}
     return f"""---
-license: apache-2.0
+license: {licence(recipe)}
 ---
 
 # {recipe.name} ({recipe.size})
@@ -50,10 +49,8 @@ license: apache-2.0
 History-conditioned forecasts of a dense grid of points: tracks and visibility of up to
 {recipe.model.frames} frames in, {recipe.model.frames} frames out, {out}.
 
-- Licence: Apache-2.0, weights and code.
 - Trained {seen}.
-- Made by `kinecast train {recipe.name} size={recipe.size}`, seed {recipe.seed}; steps per stage:
-  {json.dumps(stages)}.
+{facts(recipe)}
 
 {motion}
 Limits: the weights know motion, not pictures. Objects that start to move by themselves, contacts

@@ -1,7 +1,6 @@
 """The model card of weights that forecast from pictures."""
 
-import json
-
+from kinecast.train.provenance import facts, licence
 from kinecast.train.recipe import ImageData, Recipe
 
 RECORDED = "clips of {} (`data.shards`); their licence is that of their source"
@@ -25,20 +24,17 @@ def image_card(recipe: Recipe, what: str, limits: str) -> str:
     else:
         seen = RENDERED.format(", ".join(data.families))
     frozen = PIXELS if data.encoder in ("", "pixels") else ENCODED.format(data.encoder)
-    stages = {name: optim.steps for name, optim in recipe.stages.items()}
     return f"""---
-license: apache-2.0
+license: {licence(recipe)}
 ---
 
 # {recipe.name} ({recipe.size})
 
 {what}
 
-- Licence: Apache-2.0, weights and code.
 - Trained on {seen}.
 - {frozen}
-- Made by `kinecast train {recipe.name} size={recipe.size}`, seed {recipe.seed}; steps per stage:
-  {json.dumps(stages)}.
+{facts(recipe)}
 
 Limits: {limits}
 """

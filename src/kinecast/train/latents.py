@@ -119,5 +119,6 @@ def weights_hash(weights: Mapping[str, Tensor]) -> str:
     """A short name for a network's weights."""
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        raw = value.detach().cpu().reshape(-1).view(torch.uint8)  # NumPy has no bfloat16
+        digest.update(name.encode() + raw.numpy().tobytes())
     return digest.hexdigest()[:12]

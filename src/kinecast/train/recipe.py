@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Annotated, Any
 
 from kinecast.core.errors import UserError, did_you_mean
+from kinecast.train.provenance import Origin
 from kinecast.train.ranges import (
     Bound,
     Count,
@@ -204,6 +205,8 @@ class Recipe:
         name, size: what `kinecast train NAME size=SIZE` calls it.
         model: the network's configuration, a frozen dataclass.
         stages: stage name -> how it is optimised, in the order they run.
+        words: that changed it, for the card.
+        origins: weights that a run of it begins from.
     """
 
     name: str
@@ -212,6 +215,8 @@ class Recipe:
     stages: dict[str, Optim]
     data: Data | ImageData = field(default_factory=Data)
     seed: Seed = 0
+    words: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the run's folder and the card."""
@@ -252,6 +257,7 @@ def with_words(recipe: Recipe, words: Sequence[str]) -> Recipe:
         if not equals:
             raise UserError(f"expected key=value, got {word!r}; for example steps=200")
         recipe = _assign(recipe, key, text)
+    recipe = replace(recipe, words=(*recipe.words, *words))
     check(recipe)
     return recipe
 

@@ -29,7 +29,14 @@ from kinecast.train.recipe import Recipe
 from kinecast.train.stage import OwnBatches, Plan, Stage
 from kinecast.train.state import BEST
 from kinecast.train.team import Team
-from kinecast.train.warm import RECIPE, SYSTEM, load_fitting, load_vae, with_trained_vae
+from kinecast.train.warm import (
+    RECIPE,
+    SYSTEM,
+    began_from,
+    load_fitting,
+    load_vae,
+    with_trained_vae,
+)
 
 INIT = "init.json"  # what --init took over
 
@@ -89,10 +96,10 @@ def train(
     """
     out, team = out.absolute(), team or Team(device)
     if vae is not None:
-        recipe = with_trained_vae(recipe)
-    if team.main:
-        claim(out, recipe)
-    team.wait()
+        recipe = began_from(with_trained_vae(recipe), "vae", vae)
+    if init is not None:
+        recipe = began_from(recipe, "init", init)
+    check_same(out, recipe)
     cache = Path(recipe.data.cache).absolute() if recipe.data.cache else out / "clips"
     with open_pool(recipe, cache, device) as pool:
         with initial_weights(recipe.seed):
@@ -104,6 +111,9 @@ def train(
                 Console(stderr=True, quiet=quiet, soft_wrap=True).print(f"--init: {taken.line()}")
         if vae is not None:
             load_vae(plan.system, vae)
+        if team.main:
+            write_json(out / RECIPE, recipe.to_json())
+        team.wait()
         for name in recipe.stages:
             plan = _run_stage(name, recipe, plan, build, pool, out, team, quiet)
     if team.main:
@@ -178,8 +188,8 @@ def _load_system(system: nn.Module, path: Path) -> None:
     load_into(system, tensors, str(path))
 
 
-def claim(out: Path, recipe: Recipe) -> None:
-    """Write recipe.json, or check it against the run that is there.
+def check_same(out: Path, recipe: Recipe) -> None:
+    """Check the recipe against that of the run that the folder holds, if any stage of it has begun.
 
     What a stage is validated and saved by may change at any time, a stage that has not begun
     entirely.
@@ -187,21 +197,22 @@ def claim(out: Path, recipe: Recipe) -> None:
     Raises:
         UserError: the folder holds a run of another recipe; names what differs.
     """
-    path = out / RECIPE
-    now = json.loads(json.dumps(recipe.to_json()))
-    if path.exists():
-        begun = [name for name in recipe.stages if (out / name).exists()]
-        before = _fixed(json.loads(path.read_text()), begun)
-        changed = sorted(k for k, v in _fixed(now, begun).items() if before.get(k, v) != v)
-        missing = sorted(before.keys() - _fixed(now, begun).keys())
-        if changed or missing:
-            first = (changed or missing)[0]
-            raise UserError(
-                f"{out} holds a run of another recipe: {first} was {before.get(first)!r} and is "
-                f"now {_fixed(now, begun).get(first)!r}; use the same recipe to continue it, or "
-                "another --out"
-            )
-    write_json(path, now)
+    if not (out / RECIPE).exists():
+        return
+    there = json.loads((out / RECIPE).read_text())
+    begun = [name for name in {**there["stages"], **recipe.stages} if (out / name).exists()]
+    if not begun:
+        return
+    before = _fixed(there, begun)
+    now = _fixed(json.loads(json.dumps(recipe.to_json())), begun)
+    changed = [key for key, value in now.items() if before.get(key, value) != value]
+    changed += sorted(before.keys() - now.keys())
+    if changed:
+        first = changed[0]
+        raise UserError(
+            f"{out} holds a run of another recipe: {first} was {before.get(first)!r} and is "
+            f"now {now.get(first)!r}; use the same recipe to continue it, or another --out"
+        )
 
 
 def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:
@@ -209,6 +220,9 @@ def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:
     free = {"validate_every", "save_every", "keep", "workers", "cache"}
     free |= {"micro", "recompute", "compile", "spike", "on_bad"}
     facts = {k: recipe[k] for k in ("name", "size", "seed")}
+    if "origins" in recipe:  # older runs did not write them down
+        origins = {origin["option"]: origin["digest"] for origin in recipe["origins"]}
+        facts |= {f"--{option}": origins.get(option, "none") for option in ("vae", "init")}
     tables = {"data": recipe["data"], "model": recipe["model"]}
     for name in begun:
         optim = recipe["stages"].get(name, {})

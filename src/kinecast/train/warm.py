@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from kinecast.core.errors import UserError
 from kinecast.io.checkpoint import CONFIG, load_checkpoint, load_into
 from kinecast.train import checkpoint
+from kinecast.train.latents import weights_hash
+from kinecast.train.provenance import Origin, licence_of
 from kinecast.train.recipe import Recipe
 
 VAE = "vae"  # what every system calls its autoencoder, and every recipe the stage that trains it
@@ -66,6 +68,22 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
         f"expected a checkpoint folder ({CONFIG} and weights), the folder of a run with a finished "
         f"stage, or its {SYSTEM}, got {path}"
     )
+
+
+def began_from(recipe: Recipe, option: str, path: Path) -> Recipe:
+    """The recipe with the weights that a run of it begins from.
+
+    Args:
+        recipe: any.
+        option: "init" or "vae".
+        path: as `tensors_of` takes it.
+
+    Raises:
+        UserError: as `tensors_of`.
+    """
+    path = path.absolute()
+    origin = Origin(option, path.name, weights_hash(tensors_of(path)), licence_of(path))
+    return replace(recipe, origins=(*recipe.origins, origin))
 
 
 def with_trained_vae(recipe: Recipe) -> Recipe:

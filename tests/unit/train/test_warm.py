@@ -8,6 +8,8 @@ from regression_plan import Regressor, batch_of, build, optim, recipe
 from kinecast.core.errors import UserError
 from kinecast.io.checkpoint import save_checkpoint
 from kinecast.train import checkpoint, run, warm
+from kinecast.train.card import card
+from kinecast.train.image_card import image_card
 from kinecast.train.pool import WorldPool
 from kinecast.train.prepare_latents import prepare_latents
 from kinecast.train.recipe import with_words
@@ -57,6 +59,35 @@ def test_of_another_size_what_fits_is_taken_and_the_rest_named(tmp_path, capsys)
     assert report["misshapen"] == ["0.bias", "0.weight", "2.weight"]
     assert result.paths["init"].endswith("init.json")
     assert "2 tensors taken from" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("straight_motions")
+def test_a_run_goes_on_from_the_weights_that_it_began_from_alone(tmp_path):
+    for name, seed in (("one", 0), ("two", 1)):
+        run.train(recipe(seed=seed), build, tmp_path / name, CPU, quiet=True)
+    done = polished(tmp_path / "run", tmp_path / "one")
+    for other in (tmp_path / "two", None):
+        with pytest.raises(UserError, match=r"another recipe: --init was '[0-9a-f]{12}' and is"):
+            polished(tmp_path / "run", other)
+    again = polished(tmp_path / "run", tmp_path / "one" / "second" / "system.safetensors")
+    assert all(torch.equal(done[name], again[name]) for name in done)
+
+
+def test_a_card_says_what_the_weights_began_from_and_under_which_licence(tmp_path):
+    ours = with_words(recipe_of("trajloom", "tiny"), ["data.motion=/at/home/motion", "lr=1e-3"])
+    text = card(ours)
+    assert "license: apache-2.0" in text
+    assert "kinecast train trajloom size=tiny data.motion=motion lr=1e-3`, seed 0" in text
+    published = {"format": 1}, {"x": torch.zeros(2)}, "---\nlicense: not stated\n---\n"
+    save_checkpoint(tmp_path / "published", *published)
+    tuned = card(warm.began_from(ours, "init", tmp_path / "published"))
+    assert "license: other" in tuned
+    assert "Licence: that of the weights it began from" in tuned
+    assert "Began from `published` (--init, sha256 " in tuned
+    assert "lr=1e-3 --init published`" in tuned
+    image = image_card(recipe_of("zipmo-vae", "tiny"), "", "")
+    assert "Licence: Apache-2.0, weights and code" in image
+    assert "kinecast train zipmo-vae size=tiny`, seed 0" in image
 
 
 @pytest.mark.usefixtures("straight_motions")

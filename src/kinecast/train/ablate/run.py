@@ -21,8 +21,8 @@ from kinecast.train import checkpoint, recipes
 from kinecast.train.ablate.arm import Arm, Suite, Trained, budgeted
 from kinecast.train.pools import open_pool
 from kinecast.train.recipe import Recipe
-from kinecast.train.run import claim, train
-from kinecast.train.warm import SYSTEM, with_trained_vae
+from kinecast.train.run import check_same, train
+from kinecast.train.warm import SYSTEM, began_from, with_trained_vae
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,11 @@ def _run_arm(ablation: Ablation, arm: Arm, seed: int) -> None:
 
 def _check_done(ablation: Ablation, arm: Arm, seed: int) -> None:
     recipe = recipe_of(ablation, arm, seed)
-    if recipe is not None:
-        folder = ablation.folder(arm.name, seed)
-        claim(folder, with_trained_vae(recipe) if arm.vae else recipe)
+    if recipe is None:
+        return
+    if arm.vae:
+        recipe = began_from(with_trained_vae(recipe), "vae", ablation.folder(arm.vae, seed))
+    check_same(ablation.folder(arm.name, seed), recipe)
 
 
 def _train(ablation: Ablation, arm: Arm, recipe: Recipe, seed: int) -> None:
