@@ -54,9 +54,10 @@ def check_batches(stages: Mapping[str, Optim], processes: int) -> None:
             )
         if first % (processes * (optim.micro or 1)):  # what it doubles to divides if it does
             key = "batch" if optim.first_batch is None else "first_batch"
+            parts = [f"{processes} processes"] if processes > 1 else []
+            parts += [f"{name}.micro={optim.micro}"] if optim.micro else []
             raise UserError(
-                f"expected {name}.{key} as a multiple of {processes} processes"
-                f"{f' x {name}.micro={optim.micro}' if optim.micro else ''}, got {first}; "
+                f"expected {name}.{key} as a multiple of {' x '.join(parts)}, got {first}; "
                 f"choose {name}.{key}, {name}.micro or the number of processes so that it divides"
             )
 

@@ -44,6 +44,8 @@ def test_every_stage_is_checked_and_the_ramp_is_named():
         check_batches(stages, 4)
     with pytest.raises(UserError, match=r"vae.batch as a multiple of 3 processes, got 8; "):
         check_batches(stages, 3)
+    with pytest.raises(UserError, match=r"vae.batch as a multiple of vae.micro=3, got 8; "):
+        check_batches({"vae": optim(batch=8, micro=3)}, 1)
     check_batches({"codec": optim(steps=0, batch=7)}, 3)
 
 
