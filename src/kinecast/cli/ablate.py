@@ -40,7 +40,7 @@ def ablate(
     from kinecast.train.ablate.run import Ablation, run
     from kinecast.train.ablate.suites import SUITES, suite_of
     from kinecast.train.ablate.table import markdown, write
-    from kinecast.train.stopping import Stopped
+    from kinecast.train.stopping import Stopped, end_on_sigterm
 
     if list_:
         made = suite_of(suite) if suite else None
@@ -66,7 +66,8 @@ def ablate(
         seeds=seeds,
     )
     try:
-        run(ablation)
+        with end_on_sigterm():
+            run(ablation)
     except Stopped as stopped:
         print(f"kinecast ablate: {stopped}", file=sys.stderr)
         raise SystemExit(128 + stopped.signum) from None

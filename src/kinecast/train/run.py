@@ -25,7 +25,8 @@ from kinecast.train.chunk_pool import ChunkPool
 from kinecast.train.log import LOG
 from kinecast.train.loop import Job, fit, stage_key
 from kinecast.train.pools import open_pool
-from kinecast.train.recipe import Recipe
+from kinecast.train.recipe import Recipe, check
+from kinecast.train.schedule import batch_size, check_batches
 from kinecast.train.stage import OwnBatches, Plan, Stage
 from kinecast.train.state import BEST
 from kinecast.train.team import Team
@@ -99,6 +100,8 @@ def train(
         recipe = began_from(with_trained_vae(recipe), "vae", vae)
     if init is not None:
         recipe = began_from(recipe, "init", init)
+    check(recipe)
+    check_batches(recipe.stages, team.count)
     check_same(out, recipe)
     cache = Path(recipe.data.cache).absolute() if recipe.data.cache else out / "clips"
     with open_pool(recipe, cache, device) as pool:
@@ -142,7 +145,12 @@ def _run_stage(
         job = Job(name, optim, recipe.seed, folder, team.device, quiet)
         own = stage.batch if isinstance(stage, OwnBatches) else None
         before = _copy(plan.system) if team.sharded else {}
-        fit(stage, job, own or (lambda step: pool.batch(step, optim.batch, stage_key(name))), team)
+        fit(
+            stage,
+            job,
+            own or (lambda step: pool.batch(step, batch_size(optim, step), stage_key(name))),
+            team,
+        )
         if team.sharded:  # a network that was split is not put together in place: a new one is made
             with initial_weights(recipe.seed):
                 plan = build(recipe, pool, team.device)

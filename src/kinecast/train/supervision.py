@@ -69,7 +69,7 @@ def supervised(
         return fill_hidden(tracks), tracks.visible
     xy, visible = scene.follow(grid.points().reshape(-1, 2))
     order = torch.randperm(grid.count, generator=draw).numpy()
-    kept = order[visible.all(0)[order]] if kind == "seen" else order[: -(-grid.count // _FEW)]
+    kept = order[visible[:, order].all(0)] if kind == "seen" else order[: -(-grid.count // _FEW)]
     if not len(kept):
         raise UserError(
             "expected points that are seen in every frame (data.supervision=seen), got none in a "
