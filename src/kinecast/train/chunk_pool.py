@@ -30,7 +30,8 @@ from kinecast.train.stage import Item
 
 ORDER, AUGMENT = 10, 11  # keys of a pool's random numbers
 VALIDATION_SEED = 1_000_003  # the same held-out clips whatever the run's seed
-END = signal.SIGUSR1  # a pool's order to its workers; SIGTERM may be sent to the whole group
+# a pool's order to its workers: SIGTERM may be sent to the whole group
+END = getattr(signal, "SIGUSR1", signal.SIGTERM)
 
 Held = TypeVar("Held")
 
