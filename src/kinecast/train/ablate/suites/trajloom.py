@@ -21,8 +21,8 @@ STRIDE = 32.0
 GRIDS = {FRAMES: (5, 6), LONG: (4, 6)}
 OPTIM = {
     "vae": Optim(400, 16, 2e-3, ema=0.99, bf16=False),
-    "flow": Optim(1_000, 16, 2e-3, ema=0.99, bf16=False),
-    "onpolicy": Optim(50, 16, 2e-4, ema=0.9, bf16=False),
+    "flow": Optim(600, 16, 2e-3, ema=0.99, bf16=False),
+    "onpolicy": Optim(30, 16, 2e-4, ema=0.9, bf16=False),
 }
 TAKEN = replace(OPTIM["vae"], steps=0)  # a VAE that is there
 LONG_VAE = replace(OPTIM["vae"], steps=500, batch=8)
