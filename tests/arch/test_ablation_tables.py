@@ -1,25 +1,43 @@
 """What the documents count is what the committed tables of `kinecast ablate` hold."""
 
 import json
+import math
 import re
 from collections import Counter
 
 import pytest
 from repository import ROOT
 
-SUITES = ("trajloom", "whn", "zipmo")
+from kinecast.train.ablate.interval import difference, verdict
+
+SUITES = ("trajloom", "whn", "zipmo", "supervision")
 VERDICTS = ("agree", "disagree", "not resolved at this budget")
+TABLES = ROOT / "docs" / "ablations"
 PAGE = (ROOT / "docs" / "ablations.md").read_text()
 
 
 def table(suite):
-    return json.loads((ROOT / "docs" / "ablations" / suite / "table.json").read_text())
+    return json.loads((TABLES / suite / "table.json").read_text())
 
 
 def verdicts_of(suite):
     verdicts = Counter(claim["verdict"] for claim in table(suite)["claims"])
     assert set(verdicts) <= set(VERDICTS)
     return [verdicts[name] for name in VERDICTS]
+
+
+@pytest.mark.parametrize("suite", [s for s in SUITES if (TABLES / s / "scores.json").exists()])
+def test_a_table_is_made_of_its_scores(suite):
+    scores = json.loads((TABLES / suite / "scores.json").read_text())
+    for row in table(suite)["claims"]:
+        ours, theirs = (
+            [[math.nan if x is None else x for x in seed] for seed in scores[arm][row["metric"]]]
+            for arm in (row["arm"], row["against"])
+        )
+        found = difference(ours, theirs)
+        told = (row["difference"], row["low"], row["high"])
+        assert (found.mean, found.low, found.high) == pytest.approx(told, rel=1e-3, abs=1e-4)
+        assert verdict(found, row["direction"], row["tolerance"]) == row["verdict"]
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -39,7 +39,10 @@ def test_list_names_the_recipes(capsys):
         (["trajloom-flow", "--vae", "nowhere", "--out", "run"], "got nowhere"),
         (["trajloom-small", "--vae", ".", "--out", "run"], "trajloom-small has no VAE"),
         (["trajloom-vae", "--shard", "--out", "run"], "expected several processes to shard"),
-        (["trajloom-vae", "batch=8", "micro=3", *FEW, "--out", "run"], "multiple of vae.micro=3, got 8"),
+        (
+            ["trajloom-vae", "batch=8", "micro=3", *FEW, "--out", "run"],
+            "multiple of vae.micro=3, got 8",
+        ),
         (["trajloom-vae", "--device", "gpu", "--out", "run"], "expected device auto"),
         (
             ["trajloom-vae", "data.chunk=1", "--out", "run"],

@@ -1,7 +1,8 @@
 """What an ablation found: a table beside the papers' claims, in Markdown and JSON, and its curves.
 
 `table.json` holds, per arm, its mean scores, its steps and its CPU seconds; per claim both scores,
-the difference with its interval and the verdict.
+the difference with its interval and the verdict. `scores.json` holds what all of that is made of:
+the score of every arm, seed and held-out unit.
 """
 
 import json
@@ -47,7 +48,7 @@ def summary(ablation: Ablation) -> dict[str, Any]:
 
 
 def write(ablation: Ablation) -> tuple[dict[str, Any], dict[str, str]]:
-    """Write table.json, table.md, curves.json and, with matplotlib, curves.png.
+    """Write table.json, table.md, scores.json, curves.json and, with matplotlib, curves.png.
 
     Returns:
         The summary, and the absolute paths by what they are.
@@ -56,7 +57,10 @@ def write(ablation: Ablation) -> tuple[dict[str, Any], dict[str, str]]:
     out = ablation.out.absolute()
     _text(out / "table.json", json.dumps(found, indent=1) + "\n")
     _text(out / "table.md", markdown(found))
-    paths = {"table": str(out / "table.md"), "json": str(out / "table.json")}
+    scores = {arm.name: _rounded(scores_of(ablation, arm.name)) for arm in ablation.arms}
+    _text(out / "scores.json", json.dumps(scores) + "\n")
+    names = {"table": "table.md", "json": "table.json", "scores": "scores.json"}
+    paths = {what: str(out / name) for what, name in names.items()}
     return found, paths | curves.write(ablation, out)
 
 
@@ -106,6 +110,14 @@ def _judged(claim: Claim, scores: dict[str, dict[str, list[list[float]]]]) -> di
 def _steps(ablation: Ablation, name: str) -> int:
     recipe = recipe_of(ablation, ablation.suite.arm(name), 0)
     return sum(optim.steps for optim in recipe.stages.values()) if recipe else 0
+
+
+def _rounded(scores: dict[str, list[list[float]]]) -> dict[str, list[list[float | None]]]:
+    """Six digits; NaN, which JSON does not know, as null."""
+    return {
+        name: [[_number(float(f"{x:.6g}")) for x in seed] for seed in seeds]
+        for name, seeds in scores.items()
+    }
 
 
 def _number(value: float) -> float | None:
