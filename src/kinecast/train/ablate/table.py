@@ -113,9 +113,9 @@ def _steps(ablation: Ablation, name: str) -> int:
 
 
 def _rounded(scores: dict[str, list[list[float]]]) -> dict[str, list[list[float | None]]]:
-    """Six digits; NaN, which JSON does not know, as null."""
+    """Nine digits; NaN, which JSON does not know, as null."""
     return {
-        name: [[_number(float(f"{x:.6g}")) for x in seed] for seed in seeds]
+        name: [[_number(float(f"{x:.9g}")) for x in seed] for seed in seeds]
         for name, seeds in scores.items()
     }
 
