@@ -199,7 +199,7 @@ def _passes(
     stage: Stage[Any], job: Job, team: Team, step: int, batch: Item
 ) -> list[Callable[[], tuple[Tensor, dict[str, float]]]]:
     """The loss of each share of the batch that this process takes."""
-    passes = passes_of(len(batch), team, job.optim.micro, job.name)
+    passes = passes_of(len(batch), team, job.optim.micro)
     shares = passes * team.count
 
     def call(turn: int) -> tuple[Tensor, dict[str, float]]:

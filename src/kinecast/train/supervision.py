@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 from kinecast.core.errors import UserError, did_you_mean
 from kinecast.core.grid import Grid
 from kinecast.core.video import Video
-from kinecast.data.gliding import GLIDING, Glide
+from kinecast.data.gliding import GLIDING, Glide, glide
 from kinecast.data.layers import Kind, LayeredSource
 from kinecast.data.track import track
 from kinecast.forecast.guess import fill_hidden
@@ -41,6 +41,12 @@ def check_supervision(data: ImageData) -> None:
             f"expected data.families of {', '.join(GLIDING)} on a grid (data.points=0) in one view "
             f"and no data.shards for data.supervision={data.supervision}; use {EXACT}"
         )
+
+
+def scene_of(data: ImageData, seed: int, index: int) -> Glide:
+    """The scene of clip `index` of gliding families."""
+    family = data.families[index % len(data.families)]
+    return glide(family, seed, index, frames=data.frames, size=data.size)
 
 
 def video_of(scene: Glide) -> Video:

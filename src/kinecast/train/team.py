@@ -188,21 +188,12 @@ def assemble(device: str = "auto", sharded: bool = False) -> Team:
     return Team(devices.resolve(device))
 
 
-def passes_of(batch: int, team: Team, micro: int | None, name: str) -> int:
+def passes_of(batch: int, team: Team, micro: int | None) -> int:
     """Passes of gradient accumulation in a step of `batch` clips, `micro` of them at a time.
 
-    Raises:
-        UserError: the batch does not divide into processes and passes.
+    `schedule.check_batches` has seen that they divide.
     """
-    at_once = micro or batch // team.count
-    passes, rest = divmod(batch, max(1, at_once) * team.count)
-    if rest or not passes:
-        raise UserError(
-            f"expected {name}.batch as a multiple of {team.count} processes"
-            f"{f' x {name}.micro={micro}' if micro else ''}, got {batch}; "
-            f"choose {name}.micro or the number of processes so that it divides"
-        )
-    return passes
+    return batch // (team.count * (micro or batch // team.count))
 
 
 def gathered(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

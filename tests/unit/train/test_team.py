@@ -12,6 +12,8 @@ from shared_worker import CPU, Network, SharedStage, train
 from kinecast.core.errors import UserError
 from kinecast.train import checkpoint, log
 from kinecast.train.loop import LAST, LOG, Job, fit
+from kinecast.train.recipe import Optim
+from kinecast.train.schedule import check_batches
 from kinecast.train.team import Team, assemble, passes_of
 
 HERE = Path(__file__).parent
@@ -89,14 +91,16 @@ def test_one_process_continues_what_two_with_shards_began(tmp_path):
 
 def test_a_batch_that_does_not_divide_says_so():
     team = Team(CPU)
-    assert passes_of(16, team, 4, "flow") == 4
-    team.count = 3
+    assert passes_of(16, team, 4) == 4
+    team.count = 2
+    assert passes_of(16, team, 4) == 2
+    assert passes_of(16, team, None) == 1
     with pytest.raises(UserError, match=r"flow.batch as a multiple of 3 processes, got 16"):
-        passes_of(16, team, None, "flow")
+        check_batches({"flow": Optim(1, 16, 1e-3)}, 3)
     with pytest.raises(UserError, match=r"3 processes x flow.micro=4, got 16"):
-        passes_of(16, team, 4, "flow")
+        check_batches({"flow": Optim(1, 16, 1e-3, micro=4)}, 3)
     with pytest.raises(UserError, match=r"multiple of 3 processes, got 2"):
-        passes_of(2, team, None, "flow")
+        check_batches({"flow": Optim(1, 2, 1e-3)}, 3)
 
 
 def test_shards_need_several_processes(monkeypatch):

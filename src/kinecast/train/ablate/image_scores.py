@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 
 from kinecast.core.errors import UserError
 from kinecast.core.field import Field
-from kinecast.data.gliding import glide
 from kinecast.metrics.best_of_k import best_of_k
 from kinecast.metrics.fvmd_tracks import fvmd_tracks
 from kinecast.metrics.lrtl import lrtl
@@ -21,6 +20,7 @@ from kinecast.train.image_sources import grid_of
 from kinecast.train.images import ImageClips
 from kinecast.train.recipe import ImageData
 from kinecast.train.stage import OwnBatches, Stage
+from kinecast.train.supervision import scene_of
 from kinecast.train.whn_flow import FlowStage
 
 SAMPLES = 8
@@ -70,8 +70,7 @@ def scores_of(
 
 def objects_of(data: ImageData, index: int) -> Int[np.ndarray, " n"]:
     """The thing that each grid point of held-out clip `index` was laid on."""
-    family = data.families[index % len(data.families)]
-    scene = glide(family, VALIDATION_SEED, index, frames=data.frames, size=data.size)
+    scene = scene_of(data, VALIDATION_SEED, index)
     points = grid_of(data).points().reshape(-1, 2)
     owner = np.full(len(points), BACKGROUND)
     for number, layer in enumerate(scene.layers[1:]):

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from kinecast.core import coords
 from kinecast.core.video import ArraySource, Video
-from kinecast.data.gliding import glide
 from kinecast.data.layers import FPS
 from kinecast.data.track import track
 from kinecast.forecast.guess import fill_hidden
@@ -24,7 +23,7 @@ from kinecast.systems.whn.config import DenoiserConfig
 from kinecast.systems.whn.denoiser import Denoiser
 from kinecast.systems.whn.system import WHN
 from kinecast.train.recipe import ImageData
-from kinecast.train.supervision import video_of
+from kinecast.train.supervision import scene_of, video_of
 from kinecast.train.whn_network import WHNModel, whn_config
 
 CHANNELS = 16
@@ -112,9 +111,5 @@ class RGBWHN(WHN):
 
 def clip_frames(data: ImageData, seed: int, indices: list[int]) -> Frames:
     """Whole clips of the pool of a seed."""
-    videos = []
-    for index in indices:
-        family = data.families[index % len(data.families)]
-        scene = glide(family, seed, index, frames=data.frames, size=data.size)
-        videos.append(torch.from_numpy(video_of(scene)[0 : data.frames]))
-    return torch.stack(videos)
+    videos = (video_of(scene_of(data, seed, index))[0 : data.frames] for index in indices)
+    return torch.stack([torch.from_numpy(video) for video in videos])
