@@ -1,4 +1,4 @@
-"""TrajLoom's networks learn one batch by heart; WHN's and ZipMo's do in their own tests."""
+"""The published TrajLoom's networks learn one batch by heart; the others do in their own tests."""
 
 from dataclasses import replace
 from pathlib import Path
