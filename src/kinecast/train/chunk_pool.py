@@ -201,9 +201,9 @@ def _deaths_told() -> Iterator[None]:
         yield
     except BrokenProcessPool as error:
         raise UserError(
-            "the process that makes training clips died (out of memory?); lower data.chunk or "
-            "data.workers and run again to continue; a script of your own needs its calls "
-            "under if __name__ == '__main__'"
+            "the process that makes training clips died (out of memory?); lower data.workers and "
+            "run again to continue, or begin anew with a smaller data.chunk; a script of your "
+            "own needs its calls under if __name__ == '__main__'"
         ) from error
 
 

@@ -139,7 +139,7 @@ class ImageData:
     encoder_weights: str = ""
     text_encoder: str = ""
     text_weights: str = ""
-    clips: Count = 16_000
+    clips: Count = 16_384
     chunk: Count = 256
     reuse: Count = 4
     workers: Count = 1

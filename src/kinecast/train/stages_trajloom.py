@@ -7,7 +7,7 @@
 
 A recipe trains what it needs: `trajloom-flow` a VAE first, unless `--vae` gives a trained one.
 Hyper-parameters at size=paper: TrajLoom, appendix A; what it leaves open (batch of the visibility
-stage, on-policy steps, EMA) is ours. On-policy tuning hands on its last average: it makes single
+stage, on-policy steps) is ours. On-policy tuning hands on its last average: it makes single
 samples better, and the samples' mean, which validation ranks by, hardly.
 """
 
@@ -121,11 +121,12 @@ def scaled(
 
 
 def _optim(size: str) -> dict[str, Optim]:
+    constant = Optim(0, 128, 6e-5, warmup=0, floor=1.0, ema=0.0)
     paper = {
-        "vae": Optim(30_000, 16, 2e-5, warmup=0, floor=1.0),
-        "flow": Optim(100_000, 128, 6e-5, warmup=0, floor=1.0),
-        "onpolicy": Optim(5_000, 128, 1e-5, warmup=0, floor=1.0, select="last"),
-        "visibility": Optim(20_000, 128, 3e-4, warmup=500, floor=0.1, weight_decay=0.01),
+        "vae": replace(constant, steps=30_000, batch=16, lr=2e-5),
+        "flow": replace(constant, steps=100_000),
+        "onpolicy": replace(constant, steps=5_000, lr=1e-5, select="last"),
+        "visibility": Optim(20_000, 128, 3e-4, warmup=500, floor=0.1, weight_decay=0.01, ema=0.0),
     }
     if size == "paper":
         return paper
@@ -142,7 +143,9 @@ def _optim(size: str) -> dict[str, Optim]:
     }[size]
     rates = (rate, rate, rate / 10, 3e-3)
     return {
-        name: replace(paper[name], steps=n, batch=batch, lr=lr, warmup=100, floor=0.05)
+        name: replace(
+            paper[name], steps=n, batch=batch, lr=lr, warmup=100, floor=0.05, ema=0.999
+        )
         for name, n, lr in zip(paper, steps, rates, strict=True)
     }
 

@@ -88,14 +88,14 @@ def _model(name: str, size: str) -> WHNModel:
 
 def _optim(name: str, size: str) -> dict[str, Optim]:
     published = Optim(0, 16, 6e-5, warmup=0, floor=1.0, weight_decay=0.01, ema=0.0)
-    vae_steps = 400_000 if name == "whn-text" else 242_600  # 400 of LIBERO's clips, or of MOVi-A's
+    vae_steps = 409_600 if name == "whn-text" else 243_200  # 400 epochs
     paper = {
         "vae": replace(published, steps=vae_steps, micro=4),
         "flow": {
             "whn-vae": published,
-            "whn-latent": replace(published, steps=121_300, batch=32, micro=4, warmup=3238),  # 400
-            "whn-raw": replace(published, steps=20_000, batch=32, micro=4, warmup=2048),  # 40
-            "whn-text": replace(published, steps=375_000, batch=64, micro=16, warmup=1448),  # 1500
+            "whn-latent": replace(published, steps=121_600, batch=32, micro=4, warmup=3238),  # 400
+            "whn-raw": replace(published, steps=20_480, batch=32, micro=4, warmup=2048),  # 40
+            "whn-text": replace(published, steps=384_000, batch=64, micro=16, warmup=1448),  # 1500
         }[name],
     }
     if size == "paper":

@@ -74,7 +74,7 @@ def dense(size: str) -> Recipe:
 
 def text(size: str) -> Recipe:
     """VAE, and a planner of two views that a text tells."""
-    model = TextModel(**_shared(size), planner=_libero(size), frame_noise=_noise(size))
+    model = TextModel(**_shared(size), planner=_libero(size))
     optim = _optim(size, ("vae", "planner"), views=2)
     return Recipe("zipmo-text", size, model, optim, told(size))
 
@@ -87,7 +87,7 @@ def policy(size: str) -> Recipe:
     model = PolicyModel(
         **_shared(size),
         planner=planner,
-        frame_noise=_noise(size),
+        frame_noise=0.0 if size == "tiny" else 0.05,
         drop_frame=0.1 if size == "paper" else 0.0,
         policy=PolicyConfig(width, heads, depth, horizon=_T[size], channels=planner.channels),
         steps=4 if size == "tiny" else 10,
@@ -168,10 +168,6 @@ def _flow(size: str) -> tuple[int, int, int, int]:
         "base": (512, 8, 16, 256),
         "paper": (1024, 16, 24, 256),
     }[size]
-
-
-def _noise(size: str) -> float:
-    return 0.0 if size == "tiny" else 0.05
 
 
 def _optim(size: str, stages: tuple[str, ...], views: int = 1) -> dict[str, Optim]:

@@ -1,11 +1,15 @@
+import math
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from regression_plan import optim
 
-from kinecast.train.schedule import learning_rate
+from kinecast.train.recipes import recipe_of
+from kinecast.train.schedule import check_batches, learning_rate
 
 
 def rates(**changes):
@@ -28,3 +32,13 @@ def test_short_runs_reach_the_peak(steps, warmup):
     lr = rates(steps=steps, warmup=warmup)
     assert max(lr) == pytest.approx(2.0)
     assert min(lr) > 0
+
+
+def test_the_documented_launches_divide_their_batches():
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text().replace("\\\n", "")
+    launches = re.findall(r"^(?:torchrun|accelerate launch) .*", page, re.MULTILINE)
+    assert len(launches) == 3
+    for launch in launches:
+        counts = re.findall(r"--(?:nnodes|nproc-per-node|num_processes)=(\d+)", launch)
+        (name, size), *_ = re.findall(r"kinecast train (\S+) size=(\S+)", launch)
+        check_batches(recipe_of(name, size).stages, math.prod(map(int, counts)))

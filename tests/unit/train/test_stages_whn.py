@@ -12,6 +12,7 @@ from kinecast.core.errors import UserError
 from kinecast.systems.whn.presets import published
 from kinecast.train.image_item import ImageItem
 from kinecast.train.images import ImageClips
+from kinecast.train.recipe import with_words
 from kinecast.train.recipes import recipe_of
 from kinecast.train.stages_whn import build
 from kinecast.train.whn_flow import LatentFlowStage
@@ -222,6 +223,25 @@ def test_the_paper_size_is_trained_as_published():
     assert (flow.weight_decay, flow.betas) == (0.01, (0.9, 0.999))
     assert recipe_of("whn-text", "paper").stages["flow"].warmup == 1448
     assert recipe_of("whn-raw", "paper").stages["flow"].warmup == 2048
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "epochs"),
+    [
+        ("whn-vae", (), {"vae": 400}),
+        ("whn-latent", (), {"vae": 400, "flow": 400}),
+        ("whn-latent", ("flow.batch=64", "flow.steps=60800"), {"flow": 400}),  # docs: S and B
+        ("whn-raw", (), {"flow": 40}),
+        ("whn-text", (), {"vae": 400, "flow": 1500}),
+    ],
+)
+def test_the_paper_size_takes_the_published_epochs(name, words, epochs):
+    recipe = with_words(recipe_of(name, "paper"), list(words))
+    data = recipe.data
+    clips = data.clips // data.chunk * data.chunk
+    for stage, count in epochs.items():
+        optim = recipe.stages[stage]
+        assert optim.steps * optim.batch == count * clips
 
 
 def test_encoders_without_known_tokens_are_refused(plan_of):
