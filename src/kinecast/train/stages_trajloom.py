@@ -143,9 +143,7 @@ def _optim(size: str) -> dict[str, Optim]:
     }[size]
     rates = (rate, rate, rate / 10, 3e-3)
     return {
-        name: replace(
-            paper[name], steps=n, batch=batch, lr=lr, warmup=100, floor=0.05, ema=0.999
-        )
+        name: replace(paper[name], steps=n, batch=batch, lr=lr, warmup=100, floor=0.05, ema=0.999)
         for name, n, lr in zip(paper, steps, rates, strict=True)
     }
 
