@@ -30,7 +30,8 @@ def ablate(
     Args:
         suite: which comparisons; see --list.
         out: the run's folder; it gets table.md, table.json and curves.
-        arms: some arms, separated by commas; those that they need are added.
+        arms: some arms, separated by commas; those that they need are added, and the table has
+            those of earlier commands too.
         budget: times the steps of every stage.
         seeds: how many.
         list_: name the suites, or the arms of the suite, and stop.

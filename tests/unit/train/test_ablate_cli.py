@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import signal
 from contextlib import redirect_stdout
 from io import StringIO
 
 import pytest
 
 from kinecast.cli.main import main
+from kinecast.train import loop
 from kinecast.train.ablate import run as runs
 
 
@@ -26,6 +28,11 @@ def done(tmp_path_factory):
     return out, json.loads(printed)
 
 
+@pytest.fixture
+def copy(done, tmp_path):
+    return shutil.copytree(done[0], tmp_path / "copy")
+
+
 def test_arms_are_compared_as_the_paper_compares_them(done):
     out, found = done
     assert (found["suite"], found["seeds"]) == ("micro", [0, 1])
@@ -42,10 +49,8 @@ def test_arms_are_compared_as_the_paper_compares_them(done):
     assert [len(seed["loss"]) for seed in curves["offsets"]["vae"]] == [4, 4]
 
 
-def test_what_is_done_is_not_done_again_and_what_is_missing_is(done, tmp_path, monkeypatch):
-    out, found = done
-    copy = tmp_path / "copy"
-    shutil.copytree(out, copy)
+def test_what_is_done_is_not_done_again_and_what_is_missing_is(done, copy, monkeypatch):
+    _, found = done
     (copy / "arms" / "offsets" / "seed-1" / "scores.json").unlink()
     trained = []
     monkeypatch.setattr(
@@ -57,15 +62,94 @@ def test_what_is_done_is_not_done_again_and_what_is_missing_is(done, tmp_path, m
     assert json.loads(printed)["claims"] == found["claims"]
 
 
-def test_what_another_recipe_has_done_is_refused(done, tmp_path, capsys):
-    out, _ = done
-    copy = tmp_path / "copy"
-    shutil.copytree(out, copy)
-    recipe = copy / "arms" / "offsets" / "seed-1" / "recipe.json"
+def test_an_arm_that_is_added_is_compared_with_that_of_an_earlier_command(done, copy):
+    _, found = done
+    shutil.rmtree(copy / "arms" / "without-offsets")
+    words = ("--arms", "without offsets", "--seeds", 1, "--device", "cpu", "--json")
+    status, printed = ablate("micro", "--out", copy, *words)
+    assert status == 0
+    table, scores, curves = (
+        json.loads((copy / f"{name}.json").read_text()) for name in ("table", "scores", "curves")
+    )
+    assert list(table["arms"]) == list(scores) == list(curves) == ["offsets", "without offsets"]
+    assert all(len(seeds) == 1 for seeds in scores["offsets"].values())  # none is of the first run
+    assert json.loads(printed)["claims"] == table["claims"]
+    of_seed_0 = [claim["by_seed"][:1] for claim in found["claims"]]
+    assert [claim["by_seed"] for claim in table["claims"]] == of_seed_0
+
+
+def without_a_seed(arm):
+    (arm / "seed-1" / "scores.json").unlink()
+
+
+def of_another_recipe(arm):
+    recipe = arm / "seed-1" / "recipe.json"
     recipe.write_text(recipe.read_text().replace('"steps": 4', '"steps": 999'))
+
+
+@pytest.mark.parametrize("spoil", [without_a_seed, of_another_recipe])
+def test_what_is_not_of_the_same_run_is_left_out_unless_it_was_asked_for(spoil, copy):
+    spoil(copy / "arms" / "without-offsets")
+    words = ("micro", "--arms", "offsets", "--out", copy, "--device", "cpu", "--json")
+    status, printed = ablate(*words)
+    assert status == 0
+    found = json.loads(printed)
+    assert (list(found["arms"]), found["claims"]) == (["offsets"], [])
+
+
+def test_what_another_recipe_has_done_is_refused(copy, capsys):
+    of_another_recipe(copy / "arms" / "offsets")
     assert ablate("micro", "--out", copy, "--device", "cpu")[0] == 2
     error = capsys.readouterr().err
     assert "seed-1 holds a run of another recipe: vae.steps was 999 and is now 4" in error
+
+
+def test_a_run_that_a_signal_stops_is_continued_by_the_same_command(
+    done, copy, monkeypatch, capsys
+):
+    run = "arms/without-offsets/seed-0"
+    shutil.rmtree(copy / run)  # as it is when the first arm is done
+    trained, steps, train, learning_rate = [], [], runs.train, loop.learning_rate
+
+    def noted(recipe, build, folder, *args, **options):
+        trained.append(folder)
+        train(recipe, build, folder, *args, **options)
+
+    def signalled(optim, step):
+        steps.append(step)
+        if len(steps) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return learning_rate(optim, step)
+
+    monkeypatch.setattr(runs, "train", noted)
+    monkeypatch.setattr(loop, "learning_rate", signalled)
+    words = ("micro", "--out", copy, "--device", "cpu")
+    assert ablate(*words)[0] == 143
+    error = capsys.readouterr().err
+    assert "kinecast ablate: SIGTERM: saved vae after step 1; run the same command to" in error
+
+    cpu = copy / run / "cpu.json"
+    spent = json.loads(cpu.read_text())["cpu_seconds"]
+    assert spent > 0
+    cpu.write_text(json.dumps({"cpu_seconds": 1000 + spent}))  # more than the rest can take
+    assert ablate(*words)[0] == 0
+    assert (trained, steps) == ([copy / run] * 2, [0, 1, 2, 3])
+    stopped, whole = (
+        json.loads((out / run / "scores.json").read_text()) for out in (copy, done[0])
+    )
+    assert stopped["cpu_seconds"] > 1000 + spent
+    assert stopped["scores"] == whole["scores"]
+
+
+def test_a_signal_ends_a_measure_too(done, copy, monkeypatch):
+    (copy / "arms" / "offsets" / "seed-1" / "scores.json").unlink()
+    words = ("micro", "--out", copy, "--device", "cpu", "--json")
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "_measure", lambda *args: signal.raise_signal(signal.SIGTERM))
+        assert ablate(*words)[0] == 143
+    status, printed = ablate(*words)
+    assert status == 0
+    assert json.loads(printed)["claims"] == done[1]["claims"]
 
 
 def test_a_folder_of_another_budget_is_refused(done, capsys):

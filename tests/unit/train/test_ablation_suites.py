@@ -21,7 +21,9 @@ from kinecast.train.ablate.table import markdown, write
 from kinecast.train.ablate.zipmo_variants import Variant, VariantPlan, VariantStage
 from kinecast.train.chunk_pool import VALIDATION_SEED
 from kinecast.train.image_sources import grid_of, make
+from kinecast.train.images import ImageClips
 from kinecast.train.supervision import TRACKERS, check_supervision
+from kinecast.train.whn_score import usable
 from kinecast.train.zipmo_clips import AtStep
 
 CPU = torch.device("cpu")
@@ -220,6 +222,21 @@ def test_things_of_held_out_clips_move_rigidly_and_noise_does_not():
     assert image_scores.rigidity(truth, objects) < 0.1
     assert image_scores.rigidity(truth + noise, objects) > 1
     assert np.isnan(image_scores.rigidity(truth, np.full(len(objects), -1)))
+
+
+def test_frames_of_clips_that_go_too_far_are_no_part_of_the_loss(tmp_path):
+    """As in the arm that they are compared with."""
+    recipe = replace(whn.suite(SMALL).arm("RGB").recipe, data=SMALL)
+    with ImageClips(SMALL, 0, tmp_path) as pool:
+        stage = rgb_stage.RGBPlan(recipe, pool, CPU).stage("flow")
+        clips = torch.arange(4)
+        batch = stage._encoded(0, 0, clips, generator(0))
+        assert torch.equal(batch.counts, usable(pool.take(0, clips)).float())
+        losses = [
+            stage.loss(replace(batch, counts=counts), generator(1))[0].item()
+            for counts in (torch.ones(4), torch.tensor([1.0, 0.0, 1.0, 1.0]), torch.zeros(4))
+        ]
+    assert losses[0] > losses[1] > losses[2] == 0
 
 
 def test_the_codec_of_frames_reconstructs_what_it_was_fitted_to():

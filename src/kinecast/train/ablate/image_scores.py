@@ -14,6 +14,7 @@ from kinecast.metrics.best_of_k import best_of_k
 from kinecast.metrics.fvmd_tracks import fvmd_tracks
 from kinecast.metrics.lrtl import lrtl
 from kinecast.metrics.scene_variance import scene_variance
+from kinecast.train import recipes
 from kinecast.train.ablate.arm import Scores, Trained
 from kinecast.train.chunk_pool import VALIDATION_SEED
 from kinecast.train.image_sources import grid_of
@@ -87,13 +88,9 @@ def rigidity(futures: Futures, objects: Int[np.ndarray, " n"]) -> float:
     return float(np.mean(each))
 
 
-def watched(build: Any) -> Any:
-    """Networks whose flow is also validated by LRTL, of one future a clip (WHN, figure 8)."""
-
-    def made(recipe: Any, pool: Any, device: torch.device) -> "_WatchedPlan":
-        return _WatchedPlan(build(recipe, pool, device), recipe, pool, device)
-
-    return made
+def watched(recipe: Any, pool: Any, device: torch.device) -> "_WatchedPlan":
+    """As `recipes.build`; the flow is also validated by LRTL, of one future a clip (figure 8)."""
+    return _WatchedPlan(recipes.build(recipe, pool, device), recipe, pool, device)
 
 
 class _WatchedPlan:

@@ -27,6 +27,7 @@ from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.stage import Stage
 from kinecast.train.whn_flow import FlowStage
 from kinecast.train.whn_network import WHNModel
+from kinecast.train.whn_score import usable
 
 CODEC_CLIPS = 64
 PSNR, FLOOR = "codec PSNR (dB)", "tracked in the codec's true clips, MSE (px^2)"
@@ -37,10 +38,11 @@ CARD = "# RGB latents\n\nFor the ablation of WHN's modality; no forecaster reads
 
 @dataclass(frozen=True, eq=False)
 class LatentItem(Latents):
-    """Latents of clips, and the tokens of their first pictures."""
+    """Latents of clips, the tokens of their first pictures, and whether the clip counts (0, 1)."""
 
     z: Float[Tensor, "b t h w c"]
     features: Float[Tensor, "b m f"]
+    counts: Float[Tensor, " b"]
 
 
 class RGBPlan:
@@ -99,15 +101,16 @@ class RGBStage(FlowStage):
         held, _ = system.pin(cond)
         z_t = torch.where(held, system.source(noise, cond), z_t)
         error = (system.velocity(z_t, t, cond).float() - target).masked_fill(held, 0.0)
-        return error.square().mean(), {}
+        return (error.square().flatten(1).mean(1) * batch.counts).mean(), {}
 
     def _encoded(self, number: int, which: int, clips: Tensor, draw: torch.Generator) -> LatentItem:
         data = self._pool.data
         first = number // data.reuse * data.chunk
         frames = clip_frames(data, self._pool.seed, [first + i for i in clips.tolist()])
-        features = self._pool.take(number, clips).features
-        assert features is not None
-        return LatentItem(self._rgb.latents(frames.to(self._device)), features[:, 0])
+        item = self._pool.take(number, clips)
+        assert item.features is not None
+        latents = self._rgb.latents(frames.to(self._device))
+        return LatentItem(latents, item.features[:, 0], usable(item).float())
 
 
 def scores(trained: Trained, data: ImageData) -> Scores:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,24 @@ def run(ablation: Ablation) -> None:
     _claim(ablation)
     for seed in range(ablation.seeds):
         for arm in ablation.arms:
-            if (ablation.folder(arm.name, seed) / "scores.json").exists():
+            if _is_measured(ablation, arm, seed):
                 _check_done(ablation, arm, seed)
             else:
                 _run_arm(ablation, arm, seed)
+
+
+def with_finished(ablation: Ablation) -> Ablation:
+    """The ablation of the chosen arms and of those that earlier commands finished in the folder.
+
+    One of the latter that lacks a seed or was trained by another recipe is left out, not refused:
+    nobody asked for it.
+    """
+    names = [arm.name for arm in ablation.arms]
+    for arm in ablation.suite.arms:
+        comparable = arm.name not in names and arm.needs in ("", *names)
+        if comparable and all(_is_done(ablation, arm, seed) for seed in range(ablation.seeds)):
+            names.append(arm.name)
+    return replace(ablation, only=tuple(names))
 
 
 def scores_of(ablation: Ablation, arm: str) -> dict[str, list[list[float]]]:
@@ -124,6 +138,21 @@ def _run_arm(ablation: Ablation, arm: Arm, seed: int) -> None:
         scores = _measure(ablation, arm, source, recipe, trained_in)
     _write(folder / "scores.json", {"scores": scores, "cpu_seconds": counted["cpu_seconds"]})
     (folder / "cpu.json").unlink()
+
+
+def _is_measured(ablation: Ablation, arm: Arm, seed: int) -> bool:
+    return (ablation.folder(arm.name, seed) / "scores.json").exists()
+
+
+def _is_done(ablation: Ablation, arm: Arm, seed: int) -> bool:
+    """Whether it is measured and of the suite's recipe."""
+    if not _is_measured(ablation, arm, seed):
+        return False
+    try:
+        _check_done(ablation, arm, seed)
+    except UserError:
+        return False
+    return True
 
 
 def _check_done(ablation: Ablation, arm: Arm, seed: int) -> None:

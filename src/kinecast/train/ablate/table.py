@@ -15,7 +15,7 @@ from kinecast.io.atomic import atomic_path
 from kinecast.train.ablate import curves
 from kinecast.train.ablate.arm import Claim
 from kinecast.train.ablate.interval import difference, mean_of, verdict
-from kinecast.train.ablate.run import Ablation, cpu_seconds_of, recipe_of, scores_of
+from kinecast.train.ablate.run import Ablation, cpu_seconds_of, recipe_of, scores_of, with_finished
 
 SIGNS = {"higher": ">", "lower": "<", "same": "about"}
 
@@ -50,9 +50,12 @@ def summary(ablation: Ablation) -> dict[str, Any]:
 def write(ablation: Ablation) -> tuple[dict[str, Any], dict[str, str]]:
     """Write table.json, table.md, scores.json, curves.json and, with matplotlib, curves.png.
 
+    They are of the chosen arms and of those that are there (`run.with_finished`).
+
     Returns:
         The summary, and the absolute paths by what they are.
     """
+    ablation = with_finished(ablation)
     found = summary(ablation)
     out = ablation.out.absolute()
     _text(out / "table.json", json.dumps(found, indent=1) + "\n")

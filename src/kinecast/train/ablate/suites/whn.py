@@ -8,7 +8,6 @@ after some 30,000 clips of any length: before that, arms differ in nothing that 
 from dataclasses import replace
 from functools import partial
 
-from kinecast.train import recipes
 from kinecast.train.ablate import image_scores as scores
 from kinecast.train.ablate import rgb_stage
 from kinecast.train.ablate.arm import Arm, Claim, Scores, Suite, Trained
@@ -35,7 +34,7 @@ def suite(data: ImageData = DATA, optim: dict[str, Optim] = OPTIM) -> Suite:
     def of_latents(name: str, about: str, model: WHNModel) -> Arm:
         stages = {"vae": taken, "flow": optim["flow"]}
         recipe = Recipe("whn-latent", "ablation", model, stages, data)
-        return Arm(name, about, measure, recipe, "vae", build=scores.watched(recipes.build))
+        return Arm(name, about, measure, recipe, "vae", build=scores.watched)
 
     vae = Recipe("whn-vae", "ablation", MODEL, {"vae": optim["vae"]}, data)
     raw = Recipe("whn-raw", "ablation", MODEL, {"flow": optim["flow"]}, data)
@@ -55,7 +54,7 @@ def suite(data: ImageData = DATA, optim: dict[str, Optim] = OPTIM) -> Suite:
             "a denoiser of points, as many tokens",
             measure,
             raw,
-            build=scores.watched(recipes.build),
+            build=scores.watched,
         ),
         Arm(
             "vae estimated",
