@@ -91,6 +91,7 @@ def fit(
     check_batches({job.name: optim}, team.count)
     for block in blocks(module):
         block.recompute = optim.recompute
+        block._compiled_call_impl = None  # by an earlier stage: this one is as after a restart
     spread = team.spread(module)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimiser = _adamw(trained, optim, fused=not team.sharded)
@@ -297,7 +298,7 @@ def _validate(
     if not math.isfinite(scores["model"]):
         raise UserError(
             f"expected a finite validation of {job.name} after step {progress.step}, got {scores}; "
-            f"lower {job.name}.lr and train again in another --out"
+            f"train again with a lower {job.name}.lr in another --out"
         )
     if scores["model"] < progress.best or job.optim.select == "last":
         progress.best, progress.best_step = scores["model"], progress.step

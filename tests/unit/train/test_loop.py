@@ -17,6 +17,7 @@ from torch import nn
 from kinecast.core.errors import UserError
 from kinecast.train import checkpoint, log
 from kinecast.train.loop import BEST, LAST, LOG, Job, fit
+from kinecast.train.stopping import Stopped
 
 CPU = torch.device("cpu")
 
@@ -40,6 +41,16 @@ def killed_at(step):
         if s == step:
             raise KilledError
         return batch_of(s)
+
+    return batches
+
+
+def noted(asked):
+    """The batches; the steps that they are asked for are noted."""
+
+    def batches(step):
+        asked.append(step)
+        return batch_of(step)
 
     return batches
 
@@ -77,9 +88,10 @@ def test_a_killed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, step, bf
 
     with pytest.raises(KilledError):
         fit(new_stage(), job(tmp_path / "parts", bf16=bf16), killed_at(step))
-    resumed = new_stage()
-    fit(resumed, job(tmp_path / "parts", bf16=bf16), batch_of)
+    resumed, asked = new_stage(), []
+    fit(resumed, job(tmp_path / "parts", bf16=bf16), noted(asked))
 
+    assert asked == list(range(step // 10 * 10, 40))  # from the state before, not from the start
     assert_bitwise(weights(whole), weights(resumed))
     one, _ = checkpoint.load(tmp_path / "whole" / LAST)
     other, _ = checkpoint.load(tmp_path / "parts" / LAST)
@@ -138,7 +150,7 @@ def test_a_stage_that_is_done_adds_nothing_to_its_log(tmp_path):
     assert log.read(tmp_path / LOG) == before
 
 
-def test_the_noise_of_a_step_does_not_depend_on_what_was_drawn_before():
+def test_the_noise_of_a_step_does_not_depend_on_what_was_drawn_before(tmp_path):
     class Greedy(RegressionStage):
         def loss(self, batch, draw):
             value, parts = super().loss(batch, draw)
@@ -147,13 +159,24 @@ def test_the_noise_of_a_step_does_not_depend_on_what_was_drawn_before():
 
     losses = []
     for kind in (RegressionStage, Greedy):
-        folder = Path(os.devnull)  # nothing is written by the loss itself
-        stage = kind(new_stage().module)
-        from kinecast.core import rng
-
-        keys = Job("first", optim(), 5, folder, CPU).keys
-        losses.append([stage.loss(batch_of(s), rng.generator(*keys(s)))[0].item() for s in (0, 1)])
+        folder = tmp_path / kind.__name__
+        fit(kind(new_stage().module), job(folder, steps=6), batch_of)
+        losses.append([row["loss"] for row in log.read(folder / LOG) if "loss" in row])
     assert losses[0] == losses[1]
+
+
+def test_every_seed_stage_and_step_has_its_own_noise(tmp_path):
+    drawn = []
+
+    class Drawing(RegressionStage):
+        def loss(self, batch, draw):
+            drawn.append(torch.rand((), generator=draw).item())
+            return super().loss(batch, draw)
+
+    for name, seed in [("first", 5), ("first", 6), ("second", 5)]:
+        one = Job(name, optim(steps=3), seed, tmp_path / f"{name}-{seed}", CPU, quiet=True)
+        fit(Drawing(new_stage().module), one, batch_of)
+    assert len(set(drawn)) == len(drawn) == 9
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
@@ -196,7 +219,7 @@ def test_a_signal_saves_and_stops_with_a_clear_line(tmp_path, number):
             time.sleep(0.02)
             return batch_of(step)
         try:
-            fit(new_stage(), job(Path(sys.argv[1])), slow)
+            fit(new_stage(), job(Path(sys.argv[1]), save_every=1000), slow)
         except Stopped as stopped:
             print(stopped, file=sys.stderr)
             sys.exit(128 + stopped.signum)
@@ -208,12 +231,48 @@ def test_a_signal_saves_and_stops_with_a_clear_line(tmp_path, number):
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + number, stderr
-    message = rf"{number.name}: saved first after step \d+; run the same command to continue"
-    assert re.search(message, stderr)
-    resumed, whole = new_stage(), new_stage()
-    fit(resumed, job(tmp_path), batch_of)
-    fit(whole, job(tmp_path / "whole"), batch_of)
+    message = rf"{number.name}: saved first after step (\d+); run the same command to continue"
+    stopped = re.search(message, stderr)
+    assert stopped, stderr
+    assert_continues(tmp_path, int(stopped[1]))
+
+
+def assert_continues(folder, step):
+    """The state is that after so many steps; it leads to where an uninterrupted run ends."""
+    assert 0 < step < 40
+    assert checkpoint.load(folder / LAST)[1]["step"] == step
+    resumed, whole, asked = new_stage(), new_stage(), []
+    fit(resumed, job(folder), noted(asked))
+    assert asked == list(range(step, 40))
+    fit(whole, job(folder / "whole"), batch_of)
     assert_bitwise(weights(whole), weights(resumed))
+
+
+def test_a_signal_does_not_wait_for_the_batch_that_is_being_made(tmp_path):
+    def stuck(step):
+        if step == 7:
+            time.sleep(0.3)  # until the step before is done, and this one waits
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(1000):  # not one long call: a thread is ended at a line of Python
+                time.sleep(0.01)
+        return batch_of(step)
+
+    with pytest.raises(Stopped, match="saved first after step 7;"):
+        fit(new_stage(), job(tmp_path, save_every=1000), stuck)
+    assert_continues(tmp_path, 7)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_step_or_save(tmp_path):
+    class Impatient(RegressionStage):
+        def loss(self, batch, draw):
+            if torch.equal(batch.xy, batch_of(12).xy):
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+            return super().loss(batch, draw)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Impatient(new_stage().module), job(tmp_path), batch_of)
+    assert_continues(tmp_path, 10)
 
 
 def test_a_torn_last_line_of_the_log_is_left_out(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from regression_plan import RegressionStage, batch_of
-from test_loop import assert_bitwise, job, new_stage, weights
+from test_loop import assert_bitwise, job, new_stage, noted, weights
 
 from kinecast.core.errors import UserError
 from kinecast.train import checkpoint, guard, log, state
@@ -33,17 +33,21 @@ SCRIPT = textwrap.dedent("""
 
 
 def test_killed_at_a_random_step_it_ends_with_the_same_weights(tmp_path):
-    at = 2 + os.getpid() % 36
+    at = 4 + os.getpid() % 24  # after the first save, well before the end
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), str(HERE)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     while int(process.stdout.readline()) < at:
         assert process.poll() is None
     process.kill()
-    process.communicate()
+    rest, _ = process.communicate()
     assert process.returncode == -signal.SIGKILL
-    whole, resumed = new_stage(), new_stage()
+    last = max([at, *map(int, rest.split())])  # its batch is begun when last - 1 steps are done
+    whole, resumed, asked = new_stage(), new_stage(), []
     fit(whole, job(tmp_path / "whole", save_every=3), batch_of)
-    fit(resumed, job(tmp_path / "killed", save_every=3), batch_of)
+    fit(resumed, job(tmp_path / "killed", save_every=3), noted(asked))
+    assert asked == list(range(asked[0], 40))
+    assert asked[0] % 3 == 0
+    assert last - 1 - 3 < asked[0] <= last + 1
     assert_bitwise(weights(whole), weights(resumed))
     one, other = (checkpoint.load(tmp_path / name / LAST)[0] for name in ("whole", "killed"))
     assert_bitwise(one, other)
@@ -207,6 +211,22 @@ def test_a_run_that_went_back_does_not_hand_on_what_it_left(tmp_path, monkeypatc
     assert len(list(tmp_path.glob("best-*"))) == 4
     state.drop(tmp_path)
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == [BEST]
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_validation_that_is_not_finite_stops_and_keeps_the_state_before(tmp_path, score):
+    often = job(tmp_path / "parts", validate_every=10)
+    with pytest.raises(UserError, match=r"finite validation of first after step 20.*first.lr"):
+        fit(scored(5.0, 4.0, score), often, batch_of)
+    for name in (LAST, BEST):
+        assert checkpoint.load(tmp_path / "parts" / name)[1]["step"] == 10
+    resumed, whole, asked = scored(3.0, 2.0, 2.5), scored(5.0, 4.0, 3.0, 2.0, 2.5), []
+    fit(resumed, often, noted(asked))
+    assert asked == list(range(10, 40))
+    fit(whole, job(tmp_path / "whole", validate_every=10), batch_of)
+    assert_bitwise(weights(whole), weights(resumed))
+    one, other = (checkpoint.load(tmp_path / name / LAST)[0] for name in ("whole", "parts"))
+    assert_bitwise(one, other)
 
 
 def test_where_the_best_of_a_state_is_lost_it_is_validated_anew(tmp_path):

@@ -1,4 +1,4 @@
-"""SIGTERM where no stage is being trained."""
+"""What a signal does, in a stage and where none is being trained."""
 
 import os
 import signal
@@ -24,9 +24,9 @@ WORDS = {
 @pytest.fixture
 def closed():
     """What a run left in order; the handlers of the tests stay as they were."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     yield []
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
 @contextmanager
@@ -58,6 +58,15 @@ def test_a_stage_that_is_trained_saves_first(closed):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.1)
         assert stop.signum == signal.SIGTERM
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_ctrl_c_after_a_signal_does_not_wait(first, closed):
+    with stop_on_signals() as stop:
+        signal.raise_signal(first)
+        assert stop.signum == first
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_between_two_stages_an_order_ends_the_run(closed):
