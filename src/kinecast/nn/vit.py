@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count, Natural
 from kinecast.nn.attention import SelfAttention
 from kinecast.nn.block import Block, Branch
 from kinecast.nn.mlp import MLP
@@ -34,12 +35,12 @@ class ViTConfig:
             resampled by (0.1 in DINOv2's own code without registers; transformers uses 0).
     """
 
-    width: int
-    depth: int
-    heads: int
-    patch: int = 14
-    registers: int = 0
-    side: int = 37
+    width: Count
+    depth: Count
+    heads: Count
+    patch: Count = 14
+    registers: Natural = 0
+    side: Count = 37
     antialias: bool = False
     offset: float = 0.0
 

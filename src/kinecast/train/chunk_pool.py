@@ -124,6 +124,13 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
         """Clips of each frame size in a chunk."""
         return self._layout.clips
 
+    def spread(self, least: int) -> Tensor:
+        """Every so many-th clip of each frame size: at least so many, or all there are.
+
+        A chunk lists its clips by family and anchor: its first ones do not stand for all.
+        """
+        return torch.arange(0, self.clips_of_one_size, max(1, self.clips_of_one_size // least))
+
     @property
     def sizes(self) -> int:
         """Frame sizes."""
@@ -158,7 +165,8 @@ class ChunkPool(AbstractContextManager["ChunkPool[Held]"], ABC, Generic[Held]):
 
     def _made(self, number: int) -> None:
         self._request(number)
-        self._pending.pop(number).result()
+        if number in self._pending:  # else another run that shares the folder has just made it
+            self._pending.pop(number).result()
 
     def __enter__(self) -> Self:
         return self

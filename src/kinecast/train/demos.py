@@ -87,7 +87,9 @@ class DemoClips:
                 f"{len(demos)}; record more with kinecast libero --demos"
             )
         held_out = demos[:: -max(2, min(HELD_OUT, len(demos)))]
-        self._train = _windows([demo for demo in demos if demo not in held_out])
+        windows = _windows([demo for demo in demos if demo not in held_out])
+        shuffled = torch.randperm(len(windows), generator=rng.generator(ORDER))
+        self._train = [windows[i] for i in shuffled.tolist()]  # the first ones stand for all
         self._held_out = _windows(held_out)
         if data.views != len(VIEWS):
             raise UserError(
@@ -113,15 +115,24 @@ class DemoClips:
         Raises:
             UserError: more windows asked than there are.
         """
+        self.check_batch(batch)
         count = len(self._train)
-        if batch > count:
-            raise UserError(f"expected a batch of at most {count} (all windows), got {batch}")
         number, k = divmod(step, count // batch)
         order = torch.randperm(count, generator=rng.generator(self._seed, *keys, ORDER, number))
         return self.take(number, order[k * batch : (k + 1) * batch])
 
+    def check_batch(self, batch: int) -> None:
+        """Refuse a batch of more windows than there are.
+
+        Raises:
+            UserError: says how many there are.
+        """
+        count = len(self._train)
+        if batch > count:
+            raise UserError(f"expected a batch of at most {count} (all windows), got {batch}")
+
     def take(self, number: int, indices: Tensor) -> ImageItem:
-        """Some windows."""
+        """Some windows, of an order that has nothing to do with their demonstrations."""
         return self._item([self._train[i] for i in indices.tolist()])
 
     def validation(self, batch: int = 16) -> list[ImageItem]:

@@ -23,6 +23,7 @@ from kinecast.train import supervision
 from kinecast.train.recipe import ImageData
 
 REACH, ROBOT = "reach", "robot"  # families of `data.reach`, of `data.synth.sim`
+ACTING = (REACH, ROBOT)  # whose clips have states and actions
 _POINTS, _STEP = 14, 18  # keys of the draws of scattered points, of where a clip begins
 _OFF_GRID = 0.01  # pixels that stored points may lie off the grid that is asked for
 
@@ -97,11 +98,8 @@ def from_shard(data: ImageData, clip: Clip, seed: int) -> PicturedClip:
     Points: those of the grid that is asked for, or a draw of those seen in the first frame.
 
     Raises:
-        UserError: no picture, too few frames or points, points elsewhere than on the grid, several
-            views asked for.
+        UserError: no picture, too few frames or points, points elsewhere than on the grid.
     """
-    if data.views != 1:
-        raise UserError(f"expected data.views=1 for clips of shards, got {data.views}")
     if clip.video is None:
         raise UserError(
             f"expected pictures in the shards, got none of clip {clip.id}; prepare the videos with "

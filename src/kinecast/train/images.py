@@ -98,6 +98,8 @@ class ImageClips(ChunkPool[_Chunk]):
         self._chunks: list[Sequence[Stored]] = []
         self._validation: Sequence[Stored] = ()
         if data.shards:
+            if data.views != 1:
+                raise UserError(f"expected data.views=1 for clips of shards, got {data.views}")
             found = split(Path(data.shards), data.frames, data.validation)
             self._chunks, self._validation = chunked(found.train, data.chunk, seed), found.held_out
             layout = Layout(len(self._chunks), len(self._chunks[0]), 1, data.reuse, REPEATS)
@@ -185,6 +187,8 @@ class ImageClips(ChunkPool[_Chunk]):
         facts |= {"source": self._source, "seed": seed, "clips": clips, "step": STEP_PX}
         if not self._chunks:
             facts |= {"families": self.data.families, "supervision": self.data.supervision}
+        else:  # what is held out is not in the chunks
+            facts |= {"validation": self.data.validation}
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 

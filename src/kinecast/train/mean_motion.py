@@ -36,9 +36,8 @@ class MeanMotion:
 
 def training_clips(pool: HistoryPool) -> Iterator[Batch]:
     """Clips of each frame size, from everywhere in the pool's first chunk: every so many-th."""
-    every = torch.arange(0, pool.clips_of_one_size, max(1, pool.clips_of_one_size // CLIPS))
     for which in range(len(pool.data.sizes)):
-        for number, some in enumerate(every.split(AT_ONCE)):
+        for number, some in enumerate(pool.spread(CLIPS).split(AT_ONCE)):
             yield pool.take(0, which, some, rng.generator(which, number))
 
 

@@ -108,11 +108,10 @@ class VAEStage:
     def finish(self) -> None:
         """Take the statistics of the latents of both windows (TrajLoom, A.2), one set for both."""
         stats = RunningStats(self.module.config.latent_channels)
-        clips = self._pool.clips_of_one_size
         for which in range(len(self._pool.data.sizes)):
-            for start in range(0, min(STATS_CLIPS, clips), STATS_BATCH):
-                indices = torch.arange(start, min(start + STATS_BATCH, clips))
-                batch = self._pool.take(0, which, indices, rng.generator(which, start))
+            for number, some in enumerate(self._pool.spread(STATS_CLIPS).split(STATS_BATCH)):
+                draw = rng.generator(which, number * STATS_BATCH)
+                batch = self._pool.take(0, which, some, draw)
                 for field in batch.to(self._device).fields():
                     stats.update(self.module.encode(self._system.relative(held(field).xy)).mean)
         self._system.set_latent_stats(stats.result())

@@ -10,9 +10,9 @@ import torch
 from kinecast.core.errors import UserError
 from kinecast.train.pools import open_pool
 from kinecast.train.recipe import Recipe
-from kinecast.train.run import Build, initial_weights, write_json
+from kinecast.train.run import Build, plan_of, write_json
 from kinecast.train.stage import CachedLatents
-from kinecast.train.warm import VAE, load_vae, with_trained_vae
+from kinecast.train.warm import VAE, check_vae, load_vae, with_trained_vae
 
 STATISTICS = "statistics.json"
 
@@ -59,9 +59,9 @@ def prepare_latents(
         UserError: the recipe keeps no latents, or the weights are not of its VAE.
     """
     recipe, out = with_trained_vae(recipe), out.absolute()
+    check_vae(recipe, vae)
     with open_pool(recipe, out, device) as pool:
-        with initial_weights(recipe.seed):
-            plan = build(recipe, pool, device)
+        plan = plan_of(build, recipe, pool, device)
         load_vae(plan.system, vae)
         plan.system.eval()
         plan.stage(VAE).finish()

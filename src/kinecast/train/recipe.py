@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Annotated, Any
 
 from kinecast.core.errors import UserError, did_you_mean
-from kinecast.train.provenance import Origin
-from kinecast.train.ranges import (
+from kinecast.core.ranges import (
     Bound,
     Count,
     Decay,
@@ -26,8 +25,9 @@ from kinecast.train.ranges import (
     check_fields,
     check_value,
 )
+from kinecast.train.provenance import Origin
 
-Seed = Annotated[int, Bound(">=", 0), Bound("<", 2**32)]  # what `core.rng` takes
+Seed = Annotated[int, Bound(">=", 0), Bound("<", 1_000_000)]  # held-out clips have larger ones
 
 
 @dataclass(frozen=True)
@@ -236,6 +236,7 @@ def check(recipe: Recipe) -> None:
         check_value(f"{name}.steps", optim.steps, Natural)
         if optim.steps:
             check_fields(optim, name)
+    check_fields(recipe.model, "model")
     data = recipe.data
     check_fields(data, "data")
     if isinstance(data, Data) and not data.shards and data.validation < len(data.sizes):

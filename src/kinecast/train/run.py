@@ -34,12 +34,14 @@ from kinecast.train.warm import (
     RECIPE,
     SYSTEM,
     began_from,
+    check_vae,
     load_fitting,
     load_vae,
     with_trained_vae,
 )
 
 INIT = "init.json"  # what --init took over
+CLIPS = "clips"  # key of what names a run's clips, beside its recipe
 
 Build = Callable[[Recipe, Any, torch.device], Plan]
 
@@ -97,7 +99,9 @@ def train(
     """
     out, team = out.absolute(), team or Team(device)
     if vae is not None:
-        recipe = began_from(with_trained_vae(recipe), "vae", vae)
+        recipe = with_trained_vae(recipe)
+        check_vae(recipe, vae)
+        recipe = began_from(recipe, "vae", vae)
     if init is not None:
         recipe = began_from(recipe, "init", init)
     check(recipe)
@@ -105,8 +109,8 @@ def train(
     check_same(out, recipe)
     cache = Path(recipe.data.cache).absolute() if recipe.data.cache else out / "clips"
     with open_pool(recipe, cache, device) as pool:
-        with initial_weights(recipe.seed):
-            plan = build(recipe, pool, device)
+        _check_clips(out, recipe, pool.name)
+        plan = plan_of(build, recipe, pool, device)
         if init is not None:
             taken = load_fitting(plan.system, init)
             if team.main:
@@ -115,7 +119,7 @@ def train(
         if vae is not None:
             load_vae(plan.system, vae)
         if team.main:
-            write_json(out / RECIPE, recipe.to_json())
+            write_json(out / RECIPE, recipe.to_json() | {CLIPS: pool.name})
         team.wait()
         for name in recipe.stages:
             plan = _run_stage(name, recipe, plan, build, pool, out, team, quiet)
@@ -152,8 +156,7 @@ def _run_stage(
             team,
         )
         if team.sharded:  # a network that was split is not put together in place: a new one is made
-            with initial_weights(recipe.seed):
-                plan = build(recipe, pool, team.device)
+            plan = plan_of(build, recipe, pool, team.device)
             load_into(plan.system, before, name)
             stage = _stage(name, recipe, plan)
             load_into(stage.module, checkpoint.load(folder / BEST)[0], str(folder / BEST))
@@ -166,6 +169,26 @@ def _run_stage(
     if team.count > 1:  # the same bits in all processes
         _load_system(plan.system, done)
     return plan
+
+
+def plan_of(build: Build, recipe: Recipe, pool: ChunkPool[Any], device: torch.device) -> Plan:
+    """The recipe's networks, with the initial weights of its seed.
+
+    Raises:
+        UserError: words that make no network, such as a width of 0.
+    """
+    try:
+        with initial_weights(recipe.seed):
+            return build(recipe, pool, device)
+    except UserError:
+        raise
+    except (ArithmeticError, ValueError, RuntimeError) as error:
+        words = [word for word in recipe.words if word.startswith("model.")]
+        if not words:
+            raise
+        raise UserError(
+            f"expected words that make a network, got {' '.join(words)} ({error}); choose others"
+        ) from error
 
 
 def _stage(name: str, recipe: Recipe, plan: Plan) -> Stage[Any]:
@@ -205,10 +228,7 @@ def check_same(out: Path, recipe: Recipe) -> None:
     Raises:
         UserError: the folder holds a run of another recipe; names what differs.
     """
-    if not (out / RECIPE).exists():
-        return
-    there = json.loads((out / RECIPE).read_text())
-    begun = [name for name in {**there["stages"], **recipe.stages} if (out / name).exists()]
+    there, begun = _begun(out, recipe)
     if not begun:
         return
     before = _fixed(there, begun)
@@ -221,6 +241,29 @@ def check_same(out: Path, recipe: Recipe) -> None:
             f"{out} holds a run of another recipe: {first} was {before.get(first)!r} and is "
             f"now {now.get(first)!r}; use the same recipe to continue it, or another --out"
         )
+
+
+def _check_clips(out: Path, recipe: Recipe, clips: str) -> None:
+    """Refuse to go on with other clips, of which the held-out ones may have been trained on.
+
+    Raises:
+        UserError: the shards, or the simulator, have changed since the run began.
+    """
+    there, begun = _begun(out, recipe)
+    if begun and there.get(CLIPS, clips) != clips:  # older runs did not write it down
+        what = "its shards" if recipe.data.shards else "the simulator of its clips"
+        raise UserError(
+            f"expected the clips that the run in {out} began with, but {what} changed since; put "
+            "back what was there, or train in another --out"
+        )
+
+
+def _begun(out: Path, recipe: Recipe) -> tuple[dict[str, Any], list[str]]:
+    """What the folder holds of a run, and which of its stages have begun."""
+    if not (out / RECIPE).exists():
+        return {}, []
+    there = json.loads((out / RECIPE).read_text())
+    return there, [name for name in {**there["stages"], **recipe.stages} if (out / name).exists()]
 
 
 def _fixed(recipe: dict[str, Any], begun: list[str]) -> dict[str, Any]:

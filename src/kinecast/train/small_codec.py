@@ -90,10 +90,8 @@ def fit_linear(system: TrajLoom, pool: HistoryPool) -> None:
     features = config.patch**2 * config.frames * 2
     moment = torch.zeros(features, features, dtype=torch.float64)
     step, count = 32, 0
-    clips = min(CODEC_CLIPS, pool.clips_of_one_size)
-    for start in range(0, clips, step):
-        draw = torch.Generator().manual_seed(start)
-        batch = pool.take(0, 0, torch.arange(start, min(start + step, clips)), draw)
+    for number, some in enumerate(pool.spread(CODEC_CLIPS).split(step)):
+        batch = pool.take(0, 0, some, torch.Generator().manual_seed(number * step))
         history, future = batch.fields()
         moved = coords.displacement_to_reference(
             future.xy.clamp(-2, 2) - history.xy[:, -1:].clamp(-2, 2), batch.size

@@ -70,10 +70,8 @@ class MeanStage:
     def finish(self) -> None:
         """Fit the spread of the source noise to the residuals of the first chunk."""
         residuals, grid = [], (0, 0)
-        clips = min(FIT_CLIPS, self._pool.clips_of_one_size)
-        for start in range(0, clips, 32):
-            draw = torch.Generator().manual_seed(start)
-            some = torch.arange(start, min(start + 32, clips))
+        for number, some in enumerate(self._pool.spread(FIT_CLIPS).split(32)):
+            draw = torch.Generator().manual_seed(number * 32)
             batch = self._pool.take(0, 0, some, draw).to(self._device)
             history, future = batch.fields()
             cond = self._system.condition(history)
@@ -87,7 +85,8 @@ def shortened(batch: Batch, draw: torch.Generator) -> tuple[FieldBatch, FieldBat
     """History and future; with probability 1/2 only the last part of the history."""
     if torch.rand((), generator=draw) < 0.5:
         return batch.fields()
-    frames = int(torch.randint(SHORTEST, batch.history + 1, (), generator=draw))
+    shortest = min(SHORTEST, batch.history)
+    frames = int(torch.randint(shortest, batch.history + 1, (), generator=draw))
     return batch.shortened(frames).fields()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from kinecast.core.ranges import Count
 from kinecast.io.checkpoint import save_checkpoint
 from kinecast.systems.registry import FORMAT
 from kinecast.systems.regression.config import HistoryConfig, ImageConfig
@@ -48,9 +49,9 @@ class RegressionModel:
         width, heads, depth: of the transformer over the image, and of that which reads it.
     """
 
-    width: int
-    heads: int
-    depth: int
+    width: Count
+    heads: Count
+    depth: Count
 
 
 def history(size: str) -> Recipe:

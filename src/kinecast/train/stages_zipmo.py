@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 
-from kinecast.core.errors import UserError
 from kinecast.io.checkpoint import save_checkpoint
 from kinecast.nn.vit import ViTConfig
 from kinecast.systems.registry import FORMAT
@@ -27,7 +26,7 @@ from kinecast.train.image_card import image_card
 from kinecast.train.images import ImageClips
 from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.stage import Stage
-from kinecast.train.zipmo_data import DemoData, demonstrations, open_set, robots, told
+from kinecast.train.zipmo_data import DemoData, check_data, demonstrations, open_set, robots, told
 from kinecast.train.zipmo_model import (
     PokeModel,
     PolicyModel,
@@ -213,8 +212,10 @@ class ZipMoPlan:
         assert isinstance(model, VAEModel)
         assert isinstance(data, ImageData)
         self.model, self.data = model, data
-        _check_views(model, data)
+        check_data(model, data)
         self.system = network(model, data.text_encoder).to(device)
+        policy = recipe.stages.get("policy")
+        self._robot = demonstrations(recipe, device) if policy and policy.steps else None
 
     def stage(self, name: str) -> Stage[Any]:
         """Build a stage; only its own network is trained."""
@@ -226,8 +227,7 @@ class ZipMoPlan:
         if name == "policy":
             assert isinstance(model, PolicyModel)
             assert isinstance(system, TrainedLibero)
-            clips = demonstrations(self.recipe, pool, self.device)
-            return PolicyStage(system, clips, optim, model, self.device)
+            return PolicyStage(system, self._robot or pool, optim, model, self.device)
         if isinstance(model, TextModel):
             return TextStage(system, pool, optim, model, self.device)
         assert isinstance(model, PokeModel)
@@ -249,18 +249,3 @@ class ZipMoPlan:
         config = {"format": FORMAT, "system": name, "model": model}
         what = WHAT[type(self.model)].format(frames=self.model.frames, views=self.data.views)
         save_checkpoint(folder, config, tensors, image_card(self.recipe, what, LIMITS))
-
-
-def _check_views(model: VAEModel, data: ImageData) -> None:
-    """Refuse clips of other views than a planner takes.
-
-    Raises:
-        UserError: says which.
-    """
-    if isinstance(model, TextModel) and data.views != model.planner.views:
-        raise UserError(
-            f"expected data.views={model.planner.views}, as model.planner.views says, "
-            f"got {data.views}"
-        )
-    if isinstance(model, PokeModel) and data.views != 1:
-        raise UserError(f"expected data.views=1 for a planner of pokes, got {data.views}")

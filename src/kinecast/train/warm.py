@@ -1,5 +1,6 @@
 """Start from weights that are there: a trained VAE, or all that fits of another network."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,13 @@ from kinecast.train.recipe import Recipe
 
 VAE = "vae"  # what every system calls its autoencoder, and every recipe the stage that trains it
 RECIPE, SYSTEM = "recipe.json", "system.safetensors"
+# What a VAE sees, which shapes do not tell: a recipe's key, and where an exported model has it.
+SEEN = {
+    "model.offsets": "model.offsets",
+    "model.frames": "model.frames",
+    "data.encoder": "model.layout.encoder",
+    "data.encoder_size": "model.layout.encoder_size",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     if path.is_file():
         return checkpoint.load(path)[0]
     if (path / CONFIG).is_file():
-        return load_checkpoint(path)[1]
+        config, tensors = load_checkpoint(path)
+        return tensors | _measured(config.get("model", {}))
     stages = sorted(path.glob(f"*/{SYSTEM}"), key=lambda file: file.stat().st_mtime_ns)
     if (path / RECIPE).is_file() and stages:
         return checkpoint.load(stages[-1])[0]
@@ -68,6 +77,16 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
         f"expected a checkpoint folder ({CONFIG} and weights), the folder of a run with a finished "
         f"stage, or its {SYSTEM}, got {path}"
     )
+
+
+def _measured(model: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What ZipMo's networks keep with their weights in training, and in their config once exported.
+
+    A planner that is taken over is used with the scale of latents that it was trained on.
+    """
+    if not {"shift", "scale"} <= model.keys():
+        return {}
+    return {"moments": torch.tensor([model["shift"], model["scale"]])}
 
 
 def began_from(recipe: Recipe, option: str, path: Path) -> Recipe:
@@ -82,7 +101,8 @@ def began_from(recipe: Recipe, option: str, path: Path) -> Recipe:
         UserError: as `tensors_of`.
     """
     path = path.absolute()
-    origin = Origin(option, path.name, weights_hash(tensors_of(path)), licence_of(path))
+    weights = tensors_of(_trained_vae(path) if option == VAE else path)
+    origin = Origin(option, path.name, weights_hash(weights), licence_of(path))
     return replace(recipe, origins=(*recipe.origins, origin))
 
 
@@ -104,6 +124,48 @@ def trains_vae_first(recipe: Recipe) -> bool:
     return len(recipe.stages) > 1 and VAE in recipe.stages and recipe.stages[VAE].steps > 0
 
 
+def check_vae(recipe: Recipe, path: Path) -> None:
+    """Refuse a VAE that was trained to see other things than the recipe shows it.
+
+    Raises:
+        UserError: its shapes would fit, what it was trained on does not; names the key.
+    """
+    run = path.parent.parent if path.is_file() else path
+    if (run / RECIPE).is_file():
+        there, names = json.loads((run / RECIPE).read_text()), {key: key for key in SEEN}
+    elif (path / CONFIG).is_file():
+        there, names = load_checkpoint(path)[0], SEEN
+    else:
+        return
+    here = json.loads(json.dumps(recipe.to_json()))
+    for key, name in names.items():
+        ours, theirs = _at(here, key), _at(there, name)
+        if ours is not None and theirs is not None and ours != theirs:
+            raise UserError(
+                f"expected a VAE that was trained with {key}={_spelt(ours)}, got one trained with "
+                f"{_spelt(theirs)} in {path}; give the recipe {key}={_spelt(theirs)}"
+            )
+
+
+def _at(table: Any, key: str) -> Any:
+    for name in key.split("."):
+        table = table.get(name) if isinstance(table, dict) else None
+    return table
+
+
+def _spelt(value: Any) -> str:
+    """As a word of a recipe spells it."""
+    if isinstance(value, list):
+        return ",".join(map(_spelt, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _trained_vae(path: Path) -> Path:
+    """Of a run, the stage that trained its VAE: later ones, which may not be done, leave it."""
+    stage = path / VAE / SYSTEM
+    return stage if stage.is_file() else path
+
+
 def load_vae(system: nn.Module, path: Path) -> None:
     """Give the system's VAE trained weights, and what was trained together with it.
 
@@ -113,7 +175,7 @@ def load_vae(system: nn.Module, path: Path) -> None:
     Raises:
         UserError: there is no VAE in `path`, or it is of another architecture.
     """
-    there = tensors_of(path)
+    there = tensors_of(_trained_vae(path))
     parts_of: Any = getattr(system, "vae_parts", lambda names: {VAE: getattr(system, VAE)})
     for prefix, module in parts_of(there.keys()).items():
         _load_part(module, f"{prefix}.", there, path)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kinecast.core.coords import Size
 from kinecast.core.errors import UserError, did_you_mean
+from kinecast.core.ranges import Count, Strength
 from kinecast.encoders.pixels import PATCH, Pixels
 from kinecast.encoders.words import WIDTH
 from kinecast.systems.whn.config import DenoiserConfig, Layout, VAEConfig, WHNConfig
@@ -42,18 +43,18 @@ class WHNModel:
         samples: futures drawn of each clip in validation (the K of best-of-K).
     """
 
-    width: int
-    heads: int
-    depth: int
-    vae_width: int = 384
-    vae_heads: int = 6
-    vae_depth: int = 12
-    channels: int = 8
-    patch: int = 2
-    point_width: int = 128
-    beta: float = 1e-6
+    width: Count
+    heads: Count
+    depth: Count
+    vae_width: Count = 384
+    vae_heads: Count = 6
+    vae_depth: Count = 12
+    channels: Count = 8
+    patch: Count = 2
+    point_width: Count = 128
+    beta: Strength = 1e-6
     times: Literal["logit-normal", "uniform"] = "logit-normal"
-    samples: int = 8
+    samples: Count = 8
 
 
 class Autoencoding(Protocol):

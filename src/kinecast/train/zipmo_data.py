@@ -7,8 +7,10 @@ import torch
 
 from kinecast.core.errors import UserError
 from kinecast.train.demos import DemoClips
-from kinecast.train.images import ImageClips
+from kinecast.train.image_sources import ACTING
 from kinecast.train.recipe import ImageData, Recipe
+from kinecast.train.whn_network import text_width
+from kinecast.train.zipmo_model import PokeModel, PolicyModel, TextModel, VAEModel
 
 OPEN_SET = ("layers", "movi-a", "rolling", "falling", "dominoes", "support", "springs", "grains")
 TINY = ImageData(
@@ -67,19 +69,58 @@ def _chunk(size: str) -> int:
     return 2048 if size == "paper" else 256
 
 
-def demonstrations(
-    recipe: Recipe, pool: ImageClips, device: torch.device
-) -> ImageClips | DemoClips:
-    """What the policy is trained on.
+def check_data(model: VAEModel, data: ImageData) -> None:
+    """Refuse clips that the recipe's networks cannot be trained on, before any of them is.
 
     Raises:
-        UserError: no such folder, or no demonstrations in it.
+        UserError: other views than a planner takes, tokens of a text that it does not take, or no
+            robot whose actions a policy can learn.
+    """
+    if isinstance(model, PokeModel) and data.views != 1:
+        raise UserError(f"expected data.views=1 for a planner of pokes, got {data.views}")
+    if not isinstance(model, TextModel):
+        return
+    if data.views != model.planner.views:
+        raise UserError(
+            f"expected data.views={model.planner.views}, as model.planner.views says, "
+            f"got {data.views}"
+        )
+    width = text_width(data.text_encoder)
+    if width != model.planner.text_width:
+        raise UserError(
+            f"expected data.text_encoder of {model.planner.text_width} channels "
+            f"(model.planner.text_width), got {data.text_encoder}, which has {width}"
+        )
+    if isinstance(model, PolicyModel) and not (isinstance(data, DemoData) and data.demos):
+        _check_robot(data, model.policy.horizon)
+
+
+def _check_robot(data: ImageData, horizon: int) -> None:
+    others = [family for family in data.families if family not in ACTING]
+    if others:
+        raise UserError(
+            f"expected data.families of a robot with its actions ({', '.join(ACTING)}) to train a "
+            f"policy on, got {others[0]}; or give data.demos=FOLDER of LIBERO's recordings"
+        )
+    if data.frames < horizon:
+        raise UserError(
+            f"expected data.frames of at least model.policy.horizon={horizon}, got {data.frames}"
+        )
+
+
+def demonstrations(recipe: Recipe, device: torch.device) -> DemoClips | None:
+    """What the policy is trained on, if not what the planner is.
+
+    Raises:
+        UserError: no such folder, no demonstrations in it, or too few for a batch.
     """
     data = recipe.data
     assert isinstance(data, DemoData)
     if not data.demos:
-        return pool
+        return None
     folder = Path(data.demos)
     if not folder.exists():
         raise UserError(f"expected data.demos as a folder of .hdf5 demonstrations, got {folder}")
-    return DemoClips(folder, data, recipe.model.policy.horizon, recipe.seed, device)
+    clips = DemoClips(folder, data, recipe.model.policy.horizon, recipe.seed, device)
+    clips.check_batch(recipe.stages["policy"].batch)
+    return clips

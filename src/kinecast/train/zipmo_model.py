@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count, Natural, Positive, Share, Strength
 from kinecast.encoders.dinov2 import read_vit
 from kinecast.encoders.files import find_files
 from kinecast.encoders.load import IMAGES
@@ -50,11 +51,11 @@ class VAEModel:
         default_factory=lambda: ViTConfig(768, 12, 12, registers=4, antialias=True)
     )
     image_weights: str = ""
-    theta: float | None = None
+    theta: Positive | None = None
     logvar: float | None = None
-    frames: int = 64
-    tracks: int = 40
-    unlock: int | None = None
+    frames: Count = 64
+    tracks: Count = 40
+    unlock: Natural | None = None
     two_images: bool = False
 
     def __post_init__(self) -> None:
@@ -77,9 +78,9 @@ class FlowModel(VAEModel):
         samples: futures of each clip in validation.
     """
 
-    unlock_planner: int | None = None
-    frame_noise: float = 0.0
-    samples: int = 4
+    unlock_planner: Natural | None = None
+    frame_noise: Strength = 0.0
+    samples: Count = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,8 +102,8 @@ class PokeModel(FlowModel):
     """
 
     planner: PlannerConfig = field(default_factory=PlannerConfig)
-    dropped: float = 2.5
-    early: float = 0.0
+    dropped: Strength = 2.5
+    early: Share = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,8 +123,8 @@ class TextModel(FlowModel):
     """
 
     planner: LiberoConfig = field(default_factory=LiberoConfig)
-    drop_text: float = 0.1
-    drop_frame: float = 0.0
+    drop_text: Share = 0.1
+    drop_frame: Share = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -145,7 +146,7 @@ class PolicyModel(TextModel):
     """
 
     policy: PolicyConfig = field(default_factory=PolicyConfig)
-    steps: int = 10
+    steps: Count = 10
 
 
 class Trained(Motion):

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kinecast.core import rng
-from kinecast.core.errors import UserError
 from kinecast.flow.sampler import euler, uniform_times
 from kinecast.systems.zipmo.policy import PolicyHead, policy_loss
 from kinecast.train.draw import normal
@@ -44,7 +43,6 @@ class PolicyStage:
         self._system, self._clips, self._optim, self._model = system, clips, optim, model
         self._device = device
         self._held_out = [item.to(device) for item in clips.validation()]
-        self._check(self._held_out[0])
         self._mean: Float[Tensor, "t a"] | None = None
 
     def batch(self, step: int) -> ImageItem:
@@ -108,16 +106,3 @@ class PolicyStage:
     def _mean_actions(self) -> Float[Tensor, "t a"]:
         clips = [self._truth(i).cpu() for i in training_clips(self._clips, MEAN_CLIPS)]
         return torch.cat(clips).mean(0)
-
-    def _check(self, item: ImageItem) -> None:
-        horizon = self._model.policy.horizon
-        if item.actions is None or item.states is None:
-            raise UserError(
-                "expected clips of a robot with its states and actions to train a policy on, got "
-                "none; use data.families=robot, or data.demos=FOLDER of LIBERO's recordings"
-            )
-        if item.actions.shape[1] < horizon:
-            raise UserError(
-                f"expected at least model.policy.horizon={horizon} frames a clip, "
-                f"got {item.actions.shape[1]}; raise data.frames"
-            )

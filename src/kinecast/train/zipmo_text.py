@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from kinecast.core.errors import UserError
 from kinecast.systems.zipmo.libero import LiberoPlanner
 from kinecast.train.draw import rows
 from kinecast.train.image_item import ImageItem
@@ -19,24 +18,10 @@ from kinecast.train.zipmo_planner import Planning
 
 
 class TextStage(Planning):
-    """The text, and with a start time the episode's step; both as the planner takes them.
-
-    Raises:
-        UserError: clips without texts, or tokens of texts that the planner does not take.
-    """
+    """The text, and with a start time the episode's step; both as the planner takes them."""
 
     _planner: LiberoPlanner
     _model: TextModel
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        text, width = self._held_out[0].text, self._planner.config.text_width
-        if text is None or text.shape[1:] != (1, width):
-            got = "none" if text is None else f"{text.shape[1]} of {text.shape[2]}"
-            raise UserError(
-                f"expected one token of {width} channels a text (model.planner.text_width), got "
-                f"{got}; choose data.text_encoder: words has 256, bert 768"
-            )
 
     def context(
         self, batch: AtStep, tracks: Yx, image: Float[Tensor, "b v m i"], draw: torch.Generator

@@ -97,6 +97,13 @@ def test_a_package_that_a_worker_lacks_is_named(tmp_path):
         pool.held(0)
 
 
+def test_a_chunk_that_another_run_makes_meanwhile_is_read(tmp_path, monkeypatch):
+    """Between the two looks at the folder: nothing is pending then."""
+    with Numbers(tmp_path) as pool:
+        monkeypatch.setattr(pool, "_request", lambda number: write(pool._path(number)))
+        assert pool.held(2) == 2
+
+
 def test_threads_that_share_a_pool_get_their_chunks(tmp_path):
     wrong, interval = [], sys.getswitchinterval()
     with Numbers(tmp_path) as pool:

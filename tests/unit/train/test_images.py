@@ -152,6 +152,17 @@ def test_clips_of_shards_are_resized_with_their_points(tmp_path, folder):
     assert few.xy.shape == (4, 1, 6, 9, 2)
 
 
+def test_what_is_held_out_is_not_in_the_chunks_that_runs_share(tmp_path):
+    shards = tracked_shards.write(tmp_path / "shards", range(24), frames=8)
+    data = replace(DATA, shards=str(shards), size=(48, 32), text_encoder="", chunk=32)
+    for validation in (1, 2):
+        with ImageClips(replace(data, validation=validation), 1, tmp_path / "clips") as pool:
+            trained = pool.take(0, torch.arange(pool.clips_of_one_size)).texts
+            held = pool.validation()[0].texts
+        assert len(set(trained) | set(held)) == 24
+        assert len(held) == validation
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

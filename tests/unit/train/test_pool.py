@@ -115,6 +115,17 @@ def test_half_of_the_clips_are_laid_in_the_first_frame_and_half_now(folder):
                 assert visible[clip, 2 + anchor].all()
 
 
+def test_every_so_many_th_clip_stands_for_all(folder):
+    """The first ones have their points laid in the first frame."""
+    with WorldPool(replace(DATA, chunk=32), 4, folder) as pool:
+        few, all_of_them = pool.spread(4), pool.spread(100)
+        anchors = pool.shards()[0].anchor
+    assert few.tolist() == [0, 4, 8, 12]
+    assert all_of_them.tolist() == list(range(16))
+    assert len(anchors[: len(few)].unique()) == 1
+    assert len(anchors[few].unique()) == 2
+
+
 def test_stored_positions_are_exact_to_a_thirtieth_of_a_pixel(folder):
     size = EXACT.sizes[0]
     grid = Grid.over(size, EXACT.stride)
@@ -132,6 +143,13 @@ def test_validation_is_fixed_and_never_trained_on(folder):
         assert sum(len(batch) for batch in one) == DATA.validation
         for a, b in zip(one, again, strict=True):
             assert_same(a, b)
+        held_out = pool._read(pool._held_out(DATA.families))
+        chunks = [pool.shards(number) for number in range(2)]
+    for which, held in enumerate(held_out):
+        trained = [clip for shards in chunks for clip in shards[which].offset]
+        moving = [clip for clip in held.offset if clip.any()]  # where all rests, clips are alike
+        assert len(moving) > 1
+        assert not any(torch.equal(a, b) for a in moving for b in trained)
 
 
 def test_validation_may_take_families_that_are_never_trained_on(folder):

@@ -109,7 +109,8 @@ def test_mistakes_say_what_is_known(word, message):
         ("betas=1,0.9", r"expected first\.betas >= 0 and < 1, got 1\.0"),
         ("ema=1", r"expected first\.ema >= 0 and < 1, got 1\.0"),
         ("clip=0", r"expected first\.clip > 0, got 0\.0"),
-        ("seed=-1", r"expected seed >= 0 and < 4294967296, got -1"),
+        ("seed=-1", r"expected seed >= 0 and < 1000000, got -1"),
+        ("seed=1000003", r"expected seed >= 0 and < 1000000, got 1000003"),  # of held-out clips
         ("data.sizes=", r"expected data\.sizes with an entry at least, got none"),
         ("data.sizes=0x64", r"expected data\.sizes >= 1, got 0"),
         ("data.families=", r"expected data\.families with an entry at least, got none"),
@@ -123,6 +124,26 @@ def test_mistakes_say_what_is_known(word, message):
 def test_values_that_no_run_can_use_are_refused_with_their_key(word, message):
     with pytest.raises(UserError, match=message):
         with_words(recipe(), [word])
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "message"),
+    [
+        ("whn-raw", "model.samples=0", r"expected model\.samples >= 1, got 0"),
+        ("whn-vae", "model.beta=nan", r"expected model\.beta >= 0 and < inf, got nan"),
+        ("trajloom", "model.temporal=-1", r"expected model\.temporal >= 0 and < inf, got -1\.0"),
+        ("trajloom", "model.visibility.width=0", r"expected model\.visibility\.width >= 1, got 0"),
+        ("trajloom-small", "model.frames=0", r"expected model\.frames >= 1, got 0"),
+        ("zipmo-vae", "model.tracks=0", r"expected model\.tracks >= 1, got 0"),
+        ("zipmo-sparse", "model.dropped=-1", r"expected model\.dropped >= 0 and < inf, got -1\.0"),
+        ("zipmo-text", "model.drop_text=2", r"expected model\.drop_text >= 0 and <= 1, got 2\.0"),
+        ("zipmo-policy", "model.policy.horizon=0", r"expected model\.policy\.horizon >= 1, got 0"),
+        ("regression-image", "model.heads=0", r"expected model\.heads >= 1, got 0"),
+    ],
+)
+def test_networks_have_ranges_too(name, word, message):
+    with pytest.raises(UserError, match=message):
+        with_words(recipe_of(name, "tiny"), [word])
 
 
 def test_the_data_of_pictures_has_ranges_too():

@@ -84,6 +84,24 @@ def test_another_recipe_does_not_continue_a_run(tmp_path):
         train(tmp_path, data=data)
 
 
+def test_a_run_does_not_go_on_with_other_clips(tmp_path, monkeypatch):
+    train(tmp_path, stages={"first": optim(steps=5)})
+    name = "kinecast.train.pool._digest"  # of all that clips depend on, the simulator included
+    monkeypatch.setattr(name, lambda *facts: "changed")
+    with pytest.raises(UserError, match=r"clips that the run in .* simulator of its clips changed"):
+        train(tmp_path, stages={"first": optim(steps=5)})
+    assert train(tmp_path / "anew", stages={"first": optim(steps=5)}).steps == 5
+
+
+def test_words_that_make_no_network_are_a_users_mistake(tmp_path):
+    def divided(recipe, pool, device):
+        return build(replace(recipe, model=replace(recipe.model, width=16 // 0)), pool, device)
+
+    for words, error in ((("model.width=0",), UserError), ((), ZeroDivisionError)):
+        with pytest.raises(error, match="by zero"):
+            run.train(recipe(words=words), divided, tmp_path, CPU, quiet=True)
+
+
 def test_a_stage_that_has_not_begun_and_how_often_to_save_may_change(tmp_path):
     train(tmp_path, stages={"first": optim()})
     stages = {"first": optim(save_every=3), "second": optim(steps=5)}

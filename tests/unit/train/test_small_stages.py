@@ -13,7 +13,7 @@ from kinecast.systems.registry import build as build_system
 from kinecast.train.pool import WorldPool
 from kinecast.train.recipe import Data, Recipe
 from kinecast.train.run import train
-from kinecast.train.small_mean import latent_target, moving, target
+from kinecast.train.small_mean import latent_target, moving, shortened, target
 from kinecast.train.stages_small import SmallPlan, build, recipe
 
 
@@ -111,6 +111,12 @@ def test_targets_are_finite_and_relative_to_the_last_frame(plan: SmallPlan):
     assert torch.isfinite(moved).all()
     z = latent_target(plan.trajloom, future, plan.trajloom.condition(history))
     assert z.abs().max() <= 8.0
+
+
+def test_a_history_may_be_shorter_than_the_shortest_part_of_one(plan: SmallPlan):
+    batch = plan.pool.batch(0, 2, 1).shortened(5)
+    seen = [shortened(batch, rng.generator(seed))[0].xy.shape[1] for seed in range(20)]
+    assert set(seen) == {5}
 
 
 def test_moving_points_are_those_that_get_far():

@@ -111,6 +111,44 @@ def test_a_recipe_says_whether_it_needs_a_vae():
             warm.with_trained_vae(recipe_of(name, "tiny"))
 
 
+def test_a_vae_that_saw_other_things_is_refused(tmp_path):
+    """Its shapes would fit."""
+    words = [*SMALL, "model.offsets=false"]
+    run.train(with_words(recipe_of("trajloom-vae", "tiny"), words), build_recipe, tmp_path / "vae",
+              CPU, quiet=True)  # fmt: skip
+    flow = with_words(recipe_of("trajloom-flow", "tiny"), SMALL)
+    stage = tmp_path / "vae" / "vae" / "system.safetensors"
+    for path in (tmp_path / "vae", tmp_path / "vae" / "model", stage):
+        with pytest.raises(UserError, match=r"model.offsets=true, got .* false in .*offsets=false"):
+            warm.check_vae(flow, path)
+        warm.check_vae(with_words(flow, ["model.offsets=false"]), path)
+    with pytest.raises(UserError, match=r"model\.offsets=true"):
+        run.train(flow, build_recipe, tmp_path / "flow", CPU, quiet=True, vae=tmp_path / "vae")
+    assert not (tmp_path / "flow").exists()
+
+    shown = recipe_of("whn-latent", "tiny")
+    config = {"format": 1, "model": {"layout": {"encoder": "pixels", "encoder_size": [64, 48]}}}
+    save_checkpoint(tmp_path / "whn", config, {"x": torch.zeros(1)}, "card")
+    with pytest.raises(UserError, match=r"give the recipe data.encoder_size=64,48"):
+        warm.check_vae(shown, tmp_path / "whn")
+    warm.check_vae(with_words(shown, ["data.encoder_size=64,48"]), tmp_path / "whn")
+
+
+def test_what_is_trained_after_a_vae_is_nothing_to_who_takes_it(tmp_path):
+    def of(stage, vae, flow):
+        path = tmp_path / stage / "system.safetensors"
+        path.parent.mkdir()
+        checkpoint.save(path, {"vae.x": torch.full((1,), vae), "flow.x": torch.full((1,), flow)})
+
+    run.write_json(tmp_path / "recipe.json", {})
+    of("vae", vae=1.0, flow=0.0)
+    flow = recipe_of("trajloom-flow", "tiny")
+    before = warm.began_from(flow, "vae", tmp_path)
+    of("flow", vae=1.0, flow=2.0)
+    assert warm.began_from(flow, "vae", tmp_path) == before
+    assert warm.began_from(flow, "init", tmp_path) != before
+
+
 def test_latents_prepared_are_those_a_run_makes(tmp_path):
     """A VAE, its latents, and a flow on them that encodes nothing again."""
     vae = with_words(recipe_of("trajloom-vae", "tiny"), SMALL)

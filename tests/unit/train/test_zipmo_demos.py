@@ -6,7 +6,7 @@ import torch
 
 from kinecast.core.errors import UserError
 from kinecast.train.demos import DemoClips, read_demos
-from kinecast.train.recipe import ImageData
+from kinecast.train.recipe import ImageData, with_words
 from kinecast.train.recipes import build, recipe_of
 from kinecast.train.zipmo_policy import PolicyStage
 
@@ -66,7 +66,9 @@ def test_both_layouts_give_the_same_windows(tmp_path, layout):
     assert [demo.text for demo in demos] == ["put it there"] * 3
     clips = DemoClips(folder, DATA, horizon=4, seed=0)
     assert clips.clips_of_one_size == 2 * STEPS
-    item = clips.take(0, torch.tensor([3]))
+    all_of_them = clips.take(0, torch.arange(2 * STEPS)).actions[:, 0, 0].tolist()
+    assert all_of_them != sorted(all_of_them) == [*range(STEPS), *range(10, 10 + STEPS)]
+    item = clips.take(0, torch.tensor([all_of_them.index(3)]))
     assert item.pixels.shape == (1, 2, 48, 64, 3)
     assert item.pixels[0, 0, 0, 0, 0] > item.pixels[0, 0, -1, 0, 0]  # upright
     assert item.steps.tolist() == [3]
@@ -87,6 +89,42 @@ def test_a_demonstration_is_held_out_and_steps_decide_the_rest(tmp_path):
     assert not torch.equal(clips.batch(1, 5, 9).steps, clips.batch(3, 5, 9).steps)
     with pytest.raises(UserError, match="batch of at most 10"):
         clips.batch(0, 11)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("data.demos=nowhere",), "expected data.demos as a folder of .* got nowhere"),
+        (("data.demos={}", "policy.batch=64"), r"batch of at most 5 \(all windows\), got 64"),
+        (("data.families=layers-panned",), "robot with its actions .* got layers-panned"),
+        (("data.frames=4",), r"data.frames of at least model.policy.horizon=6, got 4"),
+        (("data.views=1",), "expected data.views=2"),
+        (("data.text_encoder=",), "expected data.text_encoder of words, bert"),
+    ],
+)
+def test_what_a_policy_cannot_learn_from_is_told_before_its_planner_is_trained(
+    tmp_path, words, message
+):
+    folder = libero(tmp_path / "demos", 2)
+    recipe = with_words(recipe_of("zipmo-policy", "tiny"), [word.format(folder) for word in words])
+    with pytest.raises(UserError, match=message):
+        build(recipe, None, torch.device("cpu"))
+
+
+def test_a_policy_is_trained_on_the_recordings_it_is_given(tmp_path):
+    words = [f"data.demos={libero(tmp_path, 3)}"]
+    plan = build(with_words(recipe_of("zipmo-policy", "tiny"), words), None, torch.device("cpu"))
+    seen = plan.stage("policy").batch(0).actions[:, 0, 0].tolist()
+    assert set(seen) <= {*range(STEPS), *range(10, 10 + STEPS)}
+
+
+def test_the_mean_actions_are_those_of_all_recordings(tmp_path, monkeypatch):
+    monkeypatch.setattr("kinecast.train.zipmo_policy.MEAN_CLIPS", 60)
+    words = [f"data.demos={libero(tmp_path, 30)}"]
+    plan = build(with_words(recipe_of("zipmo-policy", "tiny"), words), None, torch.device("cpu"))
+    mean = plan.stage("policy")._mean_actions()[0, 0].item()
+    of_all = 2 + 10 * sum(i for i in range(30) if i % 10 != 9) / 27
+    assert mean == pytest.approx(of_all, abs=25)  # the first 60 windows of 12 episodes: 57
 
 
 def test_a_policy_learns_from_them(tmp_path):

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from kinecast.core.coords import Size
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count
 
 Config = TypeVar("Config")
 
@@ -19,10 +20,10 @@ class HistoryConfig:
         width, heads, depth: of the transformer over points.
     """
 
-    frames: int = 81
-    width: int = 192
-    heads: int = 3
-    depth: int = 4
+    frames: Count = 81
+    width: Count = 192
+    heads: Count = 3
+    depth: Count = 4
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count, Natural
 from kinecast.systems.trajloom.codec import CodecConfig
 from kinecast.systems.trajloom.generator_config import GeneratorConfig
 from kinecast.systems.trajloom.history import POSITION_FEATURES, HistoryConfig
@@ -23,16 +24,16 @@ class TrajLoomConfig:
         codec_depth: blocks that correct the linear codec, on either side; 0: it stays linear.
     """
 
-    frames: int = 81
-    patch: int = 2
-    channels: int = 144
-    width: int = 192
-    heads: int = 3
-    history_depth: int = 4
-    flow_depth: int = 6
-    visibility_width: int = 128
+    frames: Count = 81
+    patch: Count = 2
+    channels: Count = 144
+    width: Count = 192
+    heads: Count = 3
+    history_depth: Count = 4
+    flow_depth: Count = 6
+    visibility_width: Count = 128
     mean: bool = True
-    codec_depth: int = 0
+    codec_depth: Natural = 0
 
     @property
     def codec(self) -> CodecConfig:

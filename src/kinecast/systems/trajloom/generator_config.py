@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count
 from kinecast.nn.mixing import Axis
 
 
@@ -39,30 +40,30 @@ class GeneratorConfig:
         zero_output: start with velocity 0 (published: no).
     """
 
-    latent_channels: int = 16
-    latent_steps: int = 21
-    history_channels: int = 16
-    video_channels: int | None = 16
-    text_channels: int | None = 4096
+    latent_channels: Count = 16
+    latent_steps: Count = 21
+    history_channels: Count = 16
+    video_channels: Count | None = 16
+    text_channels: Count | None = 4096
     visibility: bool = True
     grid: tuple[int, int] | None = (15, 26)
-    position_channels: int | None = None
-    width: int = 768
-    heads: int = 12
-    depth: int = 16
+    position_channels: Count | None = None
+    width: Count = 768
+    heads: Count = 12
+    depth: Count = 16
     mlp_ratio: float = 4.0
     mixing: tuple[Axis, ...] = ("time", "space")
     spatial_context: Literal["last", "mean", "none"] = "last"
-    spatial_pool: int = 1
-    spatial_last: int = 1
+    spatial_pool: Count = 1
+    spatial_last: Count = 1
     spatial_video: bool = True
     video_context: Literal["concat", "sum"] = "concat"
     fusion: Literal["last+velocity", "last", "none"] = "last+velocity"
     fusion_gate: bool = True
     fusion_scale: float = 0.1
     video_fusion: bool = False
-    frame_stride: int = 4
-    future_start: int = 81
+    frame_stride: Count = 4
+    future_start: Count = 81
     zero_output: bool = False
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kinecast.core import coords
+from kinecast.core.ranges import Count
 from kinecast.nn.block import gated_block
 from kinecast.nn.norm import RMSNorm
 from kinecast.systems.base import FieldBatch
@@ -40,14 +41,14 @@ class HistoryConfig:
         waves: terms of the smooth residual.
     """
 
-    frames: int
-    patch: int
-    width: int
-    depth: int
-    heads: int
+    frames: Count
+    patch: Count
+    width: Count
+    depth: Count
+    heads: Count
     mean: bool = True
-    knots: int = 7
-    waves: int = 12
+    knots: Count = 7
+    waves: Count = 12
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from kinecast.core import coords
 from kinecast.core.coords import Size
 from kinecast.core.errors import UserError, did_you_mean
 from kinecast.core.grid import Grid
+from kinecast.core.ranges import Strength
 from kinecast.flow.stats import SMALLEST_STD, ChannelStats
 from kinecast.systems.base import Cond, FieldBatch, Needs, Posterior
 from kinecast.systems.trajloom.boundary import anchored
@@ -59,8 +60,8 @@ class PaperConfig:
     history_seen: bool = True
     offsets: bool = True
     anchored: bool = True
-    temporal: float = 0.1
-    spatial: float = 0.2
+    temporal: Strength = 0.1
+    spatial: Strength = 0.2
 
     def __post_init__(self) -> None:
         v, g = self.vae, self.generator

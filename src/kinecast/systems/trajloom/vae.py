@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count
 from kinecast.nn.attention import SelfAttention
 from kinecast.nn.block import Block, Branch
 from kinecast.nn.embed import FourierFeatures, sincos_1d, sincos_2d
@@ -40,15 +41,15 @@ class VAEConfig:
     """
 
     grid: tuple[int, int] = (15, 26)
-    frames: int = 81
-    stride: int = 4
-    latent_channels: int = 16
-    width: int = 512
-    heads: int = 8
+    frames: Count = 81
+    stride: Count = 4
+    latent_channels: Count = 16
+    width: Count = 512
+    heads: Count = 8
     mlp_ratio: float = 4.0
-    encoder_depth: int = 16
-    decoder_depth: int = 16
-    position_width: int = 64
+    encoder_depth: Count = 16
+    decoder_depth: Count = 16
+    position_width: Count = 64
 
     def __post_init__(self) -> None:
         if (self.frames - 1) % self.stride:

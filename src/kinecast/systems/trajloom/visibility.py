@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kinecast.core.ranges import Count
+
 
 @dataclass(frozen=True)
 class VisibilityConfig:
@@ -22,10 +24,10 @@ class VisibilityConfig:
         history_delta: z minus the last history latent is an input too.
     """
 
-    latent_channels: int = 16
-    width: int = 64
-    depth: int = 3
-    kernel: int = 3
+    latent_channels: Count = 16
+    width: Count = 64
+    depth: Count = 3
+    kernel: Count = 3
     history_last: bool = False
     history_delta: bool = False
 

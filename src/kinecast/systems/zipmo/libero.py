@@ -15,6 +15,7 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count
 from kinecast.nn.block import Block
 from kinecast.systems.zipmo.blocks import (
     CosineCrossAttention,
@@ -52,16 +53,16 @@ class LiberoConfig:
         UserError: a width that the heads do not divide, or heads too narrow for the rotations.
     """
 
-    width: int = 1024
-    heads: int = 16
-    depth: int = 24
-    image_width: int = 768
-    text_width: int = 768
-    text_heads: int = 12
-    text_depth: int = 6
-    time_width: int = 256
-    channels: int = 16
-    views: int = 2
+    width: Count = 1024
+    heads: Count = 16
+    depth: Count = 24
+    image_width: Count = 768
+    text_width: Count = 768
+    text_heads: Count = 12
+    text_depth: Count = 6
+    time_width: Count = 256
+    channels: Count = 16
+    views: Count = 2
     start_time: bool = False
 
     def __post_init__(self) -> None:

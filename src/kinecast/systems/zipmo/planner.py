@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count
 from kinecast.nn.attention import KeyValue
 from kinecast.nn.norm import RMSNorm
 from kinecast.systems.zipmo.blocks import (
@@ -49,14 +50,14 @@ class PlannerConfig:
         UserError: a width that the heads do not divide, or heads too narrow for the rotations.
     """
 
-    width: int = 1024
-    heads: int = 16
-    depth: int = 24
-    image_width: int = 768
-    poke_width: int = 768
-    time_width: int = 256
-    channels: int = 16
-    pokes: int = 16
+    width: Count = 1024
+    heads: Count = 16
+    depth: Count = 24
+    image_width: Count = 768
+    poke_width: Count = 768
+    time_width: Count = 256
+    channels: Count = 16
+    pokes: Count = 16
     fill: bool = True
 
     def __post_init__(self) -> None:

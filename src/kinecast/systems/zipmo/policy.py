@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from kinecast.core.ranges import Count
 from kinecast.systems.zipmo.blocks import (
     CosineCrossAttention,
     CosineSelfAttention,
@@ -40,14 +41,14 @@ class PolicyConfig:
         UserError: a width that the heads do not divide, or heads too narrow for the rotations.
     """
 
-    width: int = 768
-    heads: int = 12
-    depth: int = 6
-    horizon: int = 16
-    actions: int = 7
-    proprioception: int = 9
-    channels: int = 16
-    views: int = 2
+    width: Count = 768
+    heads: Count = 12
+    depth: Count = 6
+    horizon: Count = 16
+    actions: Count = 7
+    proprioception: Count = 9
+    channels: Count = 16
+    views: Count = 2
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.heads)

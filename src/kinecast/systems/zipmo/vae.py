@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
+from kinecast.core.ranges import Count
 from kinecast.nn.attention import KeyValue
 from kinecast.nn.block import Block
 from kinecast.nn.norm import RMSNorm
@@ -47,12 +48,12 @@ class VAEConfig:
         UserError: a width that the heads do not divide, or heads too narrow for the rotations.
     """
 
-    width: int = 768
-    heads: int = 12
-    image_width: int = 768
-    encoder_depth: int = 12
-    decoder_depth: int = 12
-    channels: int = 16
+    width: Count = 768
+    heads: Count = 12
+    image_width: Count = 768
+    encoder_depth: Count = 12
+    decoder_depth: Count = 12
+    channels: Count = 16
     grid: GridShape = (1, 16, 16)
     image_grid: tuple[int, int] = (16, 16)
 

@@ -27,9 +27,9 @@ class Bound:
     """One side of a range of numbers; NaN is in none."""
 
     sign: str
-    limit: float
+    limit: int | float
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: int | float) -> bool:
         """Whether a number is on the right side."""
         return _HOLDS[self.sign](value, self.limit)
 
