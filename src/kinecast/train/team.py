@@ -22,6 +22,9 @@ from kinecast.core.errors import UserError
 from kinecast.core.extra import optional
 from kinecast.nn.block import blocks
 
+# how Accelerate may be configured to train; DDP and `fully_shard` are all that is meant here
+OTHER_WAYS = ("FSDP", "DEEPSPEED", "MEGATRON_LM", "PARALLELISM_CONFIG")
+
 
 class Team:
     """What a process knows of the others.
@@ -92,8 +95,13 @@ class Accelerated(Team):
             find_unused_parameters=True,  # a step may drop a condition and all its weights
             broadcast_buffers=False,
         )
-        cpu = devices.resolve(name).type == "cpu"
-        self._accelerator = accelerate.Accelerator(cpu=cpu, kwargs_handlers=[handler])
+        # what is left out is taken from the user's `accelerate config`; the recipe decides instead
+        self._accelerator = accelerate.Accelerator(
+            cpu=devices.resolve(name).type == "cpu",
+            mixed_precision="no",
+            dynamo_backend="no",
+            kwargs_handlers=[handler],
+        )
         self.index = self._accelerator.process_index
         self.count = self._accelerator.num_processes
         self.sharded = sharded
@@ -175,10 +183,17 @@ def assemble(device: str = "auto", sharded: bool = False) -> Team:
     """The team that this process belongs to.
 
     Raises:
-        UserError: `sharded` for one process alone, or no such device.
+        UserError: `sharded` for one process alone, no such device, or `accelerate launch` that
+            is to train in a way of its own.
         MissingExtraError: several processes without the extra `train`.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        for way in OTHER_WAYS:
+            if os.environ.get(f"ACCELERATE_USE_{way}", "false").lower() == "true":
+                raise UserError(
+                    f"expected `accelerate launch` to start processes and no more, got {way} from "
+                    "its configuration; use torchrun, with --shard to split the network over them"
+                )
         return Accelerated(device, sharded)
     if sharded:
         raise UserError(

@@ -68,7 +68,10 @@ def latent_cache(system: WHN, pool: ImageClips, device: torch.device) -> LatentC
 
 @torch.no_grad()
 def latents_of(system: WHN, item: ImageItem) -> WindowLatents:
-    """Posteriors in units of the latents' scale."""
-    cond = system.condition(item.images())
+    """Posteriors in units of the latents' scale.
+
+    The denoiser, which may be split over processes, has no part in them.
+    """
+    cond = system.held(item.images())
     window, first = system.encode(item.field(), cond), cond["first"]
     return WindowLatents(window.mean, window.scale, first.mean, first.scale)

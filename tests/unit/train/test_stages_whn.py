@@ -225,6 +225,20 @@ def test_the_paper_size_is_trained_as_published():
     assert recipe_of("whn-raw", "paper").stages["flow"].warmup == 2048
 
 
+def test_latents_are_encoded_without_the_denoiser(plan_of, monkeypatch):
+    """In training it may be split over processes, which encode what is theirs."""
+    stage = ready(plan_of("whn-text"))
+    system, item = stage._system, stage._pool.batch(0, 2)
+    wanted = latents_of(system, item)
+
+    def asked(*_):
+        raise AssertionError("the denoiser was asked")
+
+    monkeypatch.setattr(system.denoiser, "context", asked)
+    for name, value in latents_of(system, item).tensors().items():
+        assert torch.equal(value, wanted.tensors()[name])
+
+
 @pytest.mark.parametrize(
     ("name", "words", "epochs"),
     [

@@ -1,48 +1,18 @@
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from regression_plan import batch_of, optim
-from shared_worker import CPU, Network, SharedStage, train
+from shared_worker import CPU, Network, SharedStage, train, two_processes
 
 from kinecast.core.errors import UserError
 from kinecast.train import checkpoint, log
 from kinecast.train.loop import LAST, LOG, Job, fit
 from kinecast.train.recipe import Optim
 from kinecast.train.schedule import check_batches
-from kinecast.train.team import Team, assemble, passes_of
-
-HERE = Path(__file__).parent
+from kinecast.train.team import OTHER_WAYS, Team, assemble, passes_of
 
 
 def losses(folder):
     return torch.tensor([row["loss"] for row in log.read(folder / LOG) if "loss" in row])
-
-
-def two_processes(out, steps, mode):
-    """What torchrun does, without its seconds."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    common |= {"MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE / "shared_worker.py"), str(out), str(steps), mode]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **common, "RANK": rank, "LOCAL_RANK": rank},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    for process in processes:
-        _, error = process.communicate(timeout=300)
-        assert process.returncode == 0, error
 
 
 def agree(one, other, steps):
@@ -64,7 +34,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path, micro):
 def test_two_processes_train_as_one(tmp_path, mode):
     pytest.importorskip("accelerate", reason="needs the extra train")
     train(tmp_path / "one", 10, "alone")
-    two_processes(tmp_path / "two", 10, mode)
+    two_processes("fit", tmp_path / "two", 10, mode)
     agree(tmp_path / "one", tmp_path / "two", 10)
 
 
@@ -73,14 +43,14 @@ def test_two_processes_train_as_one(tmp_path, mode):
 def test_two_processes_have_the_losses_of_one_over_fifty_steps(tmp_path, mode):
     pytest.importorskip("accelerate", reason="needs the extra train")
     train(tmp_path / "one", 50, "alone")
-    two_processes(tmp_path / "two", 50, mode)
+    two_processes("fit", tmp_path / "two", 50, mode)
     agree(tmp_path / "one", tmp_path / "two", 50)
 
 
 def test_one_process_continues_what_two_with_shards_began(tmp_path):
     pytest.importorskip("accelerate", reason="needs the extra train")
     train(tmp_path / "one", 10, "alone")
-    two_processes(tmp_path / "two", 10, "shard")
+    two_processes("fit", tmp_path / "two", 10, "shard")
     (tmp_path / "two" / LAST).unlink()  # the state before the last step is used
     for newer in sorted((tmp_path / "two").glob("step-*"))[1:]:
         newer.unlink()
@@ -107,6 +77,17 @@ def test_shards_need_several_processes(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with pytest.raises(UserError, match="several processes"):
         assemble("cpu", sharded=True)
+
+
+@pytest.mark.parametrize("way", OTHER_WAYS)
+def test_accelerate_launch_does_not_train_in_a_way_of_its_own(way, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("kinecast.train.team.Accelerated", lambda device, sharded: "joined")
+    monkeypatch.setenv(f"ACCELERATE_USE_{way}", "false")
+    assert assemble("cpu") == "joined"
+    monkeypatch.setenv(f"ACCELERATE_USE_{way}", "true")
+    with pytest.raises(UserError, match=f"got {way} from its configuration; .* torchrun"):
+        assemble("cpu")
 
 
 def test_blocks_that_compute_again_give_the_same_bits(tmp_path):

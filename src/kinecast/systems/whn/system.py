@@ -73,14 +73,7 @@ class WHN(nn.Module):
         Raises:
             UserError: no image features, a missing or an unwanted text, or ones of another shape.
         """
-        cond = self.seen(given)
-        if self.vae is None:
-            return {**cond, "first": Posterior(self.start, torch.zeros_like(self.start))}
-        assert given.features is not None
-        features = given.features[:, 0]
-        keys = self.vae.context(features)
-        first = self._latents(self.start.expand(len(features), -1, -1, -1, -1), keys)
-        return {**cond, "vae": keys, "first": Posterior(first.mean[:, :1], first.scale[:, :1])}
+        return {**self.seen(given), **self.held(given)}
 
     def seen(self, given: ImageBatch) -> Cond:
         """What the denoiser alone takes of a condition; `velocity` needs no more.
@@ -88,10 +81,21 @@ class WHN(nn.Module):
         Raises:
             UserError: as `condition`.
         """
-        if given.features is None:
-            raise UserError("expected features of the image for a whn model, got none")
         text = None if given.text is None else given.text[:, 0]
-        return {"denoiser": self.denoiser.context(given.features[:, 0], text)}
+        return {"denoiser": self.denoiser.context(_features(given), text)}
+
+    def held(self, given: ImageBatch) -> Cond:
+        """The first frame's posterior, and what the VAE takes of a condition: no denoiser is asked.
+
+        Raises:
+            UserError: no image features.
+        """
+        if self.vae is None:
+            return {"first": Posterior(self.start, torch.zeros_like(self.start))}
+        features = _features(given)
+        keys = self.vae.context(features)
+        first = self._latents(self.start.expand(len(features), -1, -1, -1, -1), keys)
+        return {"vae": keys, "first": Posterior(first.mean[:, :1], first.scale[:, :1])}
 
     def latent_shape(self, cond: Cond) -> tuple[int, ...]:
         """(frames, rows, columns, channels)."""
@@ -143,3 +147,9 @@ def _known(kind: type, values: Any, name: str) -> dict[str, Any]:
             f"got {', '.join(values) if isinstance(values, Mapping) else values!r}"
         )
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+def _features(given: ImageBatch) -> Float[Tensor, "b m f"]:
+    if given.features is None:
+        raise UserError("expected features of the image for a whn model, got none")
+    return given.features[:, 0]
