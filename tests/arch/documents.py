@@ -69,7 +69,7 @@ def run(document: Path, slow: bool) -> list[str]:
         if block.slow and not slow:
             continue
         for words in block.commands() if block.language == "sh" else []:
-            if words[0] == "train" and "--list" not in words:
+            if words[0] in ("train", "prepare-latents") and "--list" not in words:
                 last = max(i for i, word in enumerate(words) if i == 1 or "=" in word)
                 words = [*words[: last + 1], *SMALL, *words[last + 1 :]]
             assert main(words) == 0, f"{block.place}: kinecast {shlex.join(words)}"
