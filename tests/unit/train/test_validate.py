@@ -6,6 +6,7 @@ from regression_plan import GRID, SIZE, batch_of
 from kinecast.forecast.baselines import constant_position
 from kinecast.metrics import displacement
 from kinecast.systems.base import Needs
+from kinecast.train.chunk_pool import ChunkPool
 from kinecast.train.mean_motion import MeanMotion
 from kinecast.train.recipe import Data
 from kinecast.train.stage import Batch
@@ -85,6 +86,7 @@ class Drifting:
 
     data = Data(history=4, horizon=2)
     clips_of_one_size = 600
+    spread = ChunkPool.spread
 
     def __init__(self):
         self.taken = []
