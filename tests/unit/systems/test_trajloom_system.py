@@ -80,13 +80,14 @@ def test_cosine_modes_are_orthonormal(grid):
     torch.testing.assert_close(modes @ modes.T, torch.eye(len(modes)), atol=1e-5, rtol=1e-5)
 
 
-def test_the_source_reproduces_the_spread_it_was_fitted_to():
-    grid, draw = (6, 8), rng.generator(5)
+@pytest.mark.parametrize("grid", [(6, 8), (4, 4), (2, 3), (1, 9)])
+def test_the_source_reproduces_the_spread_it_was_fitted_to(grid):
+    tokens, draw = grid[0] * grid[1], rng.generator(5)
     shared = 3 * torch.randn(4000, 1, 2, generator=draw)
-    residuals = shared + torch.randn(4000, 48, 2, generator=draw)
+    residuals = shared + torch.randn(4000, tokens, 2, generator=draw)
     source = SmoothSource(2)
     source.fit(residuals, grid)
-    noise = source(torch.randn(4000, 48, 2, generator=draw), grid)
+    noise = source(torch.randn(4000, tokens, 2, generator=draw), grid)
     torch.testing.assert_close(noise.std((0, 1)), residuals.std((0, 1)), atol=0.1, rtol=0.05)
     torch.testing.assert_close(noise.mean(1).std(0), residuals.mean(1).std(0), atol=0.1, rtol=0.05)
     wider = source(torch.randn(4000, 96, 2, generator=draw), (6, 16))

@@ -44,13 +44,21 @@ class SmoothSource(nn.Module):
 
     @torch.no_grad()
     def fit(self, residuals: Float[Tensor, "b n c"], grid: tuple[int, int]) -> None:
-        """Take the spread of `residuals` in each mode and around them."""
+        """Take the spread of `residuals` in each mode and around them.
+
+        Where a grid has too few tokens for that, its finest mode stands for all that is finer.
+        """
         modes = cosine_modes(*grid).to(residuals)
         power = torch.einsum("mn,bnc->bmc", modes, residuals)
+        spread = power.square().mean(0).sqrt()
         rest = residuals - torch.einsum("mn,bmc->bnc", modes, power)
         free = residuals.shape[1] - len(modes)
-        self.mode_std.copy_(power.square().mean(0).sqrt())
-        self.rest_std.copy_((rest.square().sum(1).mean(0) / free).sqrt())
+        finer = (rest.square().sum(1).mean(0) / free).sqrt() if free else spread[-1]
+        rows, columns = (min(MODES, count) for count in grid)
+        self.rest_std.copy_(finer)
+        self.mode_std.copy_(finer.expand_as(self.mode_std))
+        fitted = self.mode_std.view(MODES, MODES, -1)[:rows, :columns]
+        fitted.copy_(spread.unflatten(0, (rows, columns)))
         self.tokens.fill_(residuals.shape[1])
 
 
