@@ -44,6 +44,7 @@ DIFFERENCES = {  # of the first arm of a claim from the second one
         "Huber": {"build.variant.loss"},
         "delta": {"build.variant.target"},
         "offset": {"build.variant.target"},
+        "compression 2": GRID,
         "compression 4": GRID,
         "compression 8": GRID,
         "compression 12": GRID,

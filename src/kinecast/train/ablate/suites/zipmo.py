@@ -19,7 +19,7 @@ from kinecast.train.recipe import ImageData, Optim, Recipe
 from kinecast.train.zipmo_model import PokeModel, VAEModel
 
 FRAMES, CELLS, CHANNELS, TRACKS, POKES = 24, 6, 8, 12, 8
-COMPRESSIONS = (4, 8, 12)  # beside the whole window
+COMPRESSIONS = (2, 4, 8, 12)  # beside the whole window
 EVALUATIONS = (1, 2, 50)  # beside 10
 THETA, LOGVAR = 8.0, -4.0  # at first, as in the recipes' smallest size
 DATA = ImageData(
