@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kinecast.core.errors import UserError
-from kinecast.io.checkpoint import CONFIG, load_checkpoint, load_into
+from kinecast.io.checkpoint import CONFIG, load_checkpoint, load_into, read_config
 from kinecast.train import checkpoint
 from kinecast.train.latents import weights_hash
 from kinecast.train.provenance import Origin, licence_of
@@ -134,7 +134,7 @@ def check_vae(recipe: Recipe, path: Path) -> None:
     if (run / RECIPE).is_file():
         there, names = json.loads((run / RECIPE).read_text()), {key: key for key in SEEN}
     elif (path / CONFIG).is_file():
-        there, names = load_checkpoint(path)[0], SEEN
+        there, names = read_config(path), SEEN
     else:
         return
     here = json.loads(json.dumps(recipe.to_json()))
